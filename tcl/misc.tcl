@@ -1,0 +1,46 @@
+# tls::misc: a key and a self-signed certificate in two files, as the 1.x line offered.
+
+proc ::tls::misc {subcommand args} {
+    if {$subcommand ne "req"} {
+        return -code error -errorcode [list TLS CONFIG $subcommand "bad subcommand"] \
+            "bad subcommand \"$subcommand\": must be req"
+    }
+    if {[llength $args] ni {3 4}} {
+        return -code error -errorcode {TCL WRONGARGS} \
+            "wrong # args: should be \"tls::misc req bits keyfile certfile ?info?\""
+    }
+    lassign $args bits keyfile certfile info
+    if {[interp issafe]} {
+        return -code error -errorcode {TLS CONFIG keyfile {not allowed in a safe interpreter}} \
+            "not allowed in a safe interpreter"
+    }
+    set days 365
+    set serial ""
+    set subject {}
+    foreach {name value} $info {
+        switch -exact -- $name {
+            days { set days $value }
+            serial { set serial [format %x $value] }
+            default { lappend subject "$name=[string map {\\ \\\\ , \\, + \\+ = \\=} $value]" }
+        }
+    }
+    set key [x509 key -type rsa -bits $bits]
+    set options [list -subject [join $subject ,] -key $key -days $days]
+    if {$serial ne ""} {
+        lappend options -serial $serial
+    }
+    set certificate [x509 create {*}$options]
+    WriteFile $keyfile 0600 $key
+    WriteFile $certfile 0644 $certificate
+    return
+}
+
+# Writes a text with the permissions given from the start.
+proc ::tls::WriteFile {path permissions text} {
+    set file [open $path {WRONLY CREAT TRUNC} $permissions]
+    try {
+        puts -nonewline $file $text
+    } finally {
+        close $file
+    }
+}

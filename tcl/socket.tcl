@@ -1,0 +1,143 @@
+# tls::init and tls::socket: the socket command with TLS on top (API section 2).
+# Policy only; the work is done by tls::import.
+
+namespace eval ::tls {
+    # May be set before or after loading, to use another socket command.
+    variable socketCmd
+    if {![info exists socketCmd]} {
+        set socketCmd ::socket
+    }
+    # What tls::init was given: options put in front of those of every tls::socket.
+    variable defaults {}
+}
+
+# Takes apart the words of tls::socket: options of the socket, options of TLS, the
+# command of -server, the value of -autoservername, and what is left.
+proc ::tls::SplitOptions {words} {
+    variable level
+    set result [dict create socket {} tls {} command {} server 0 auto [expr {$level > 1}] rest {}]
+    for {set i 0} {$i < [llength $words]} {incr i} {
+        set word [lindex $words $i]
+        if {$word eq "-async"} {
+            dict lappend result socket $word
+            continue
+        }
+        if {[string index $word 0] ne "-" || $word eq "-"} {
+            break
+        }
+        if {$i + 1 >= [llength $words]} {
+            if {$word ni {-myaddr -myport -type -server}} {
+                CheckOptions $word
+            }
+            return -code error -errorcode [list TLS CONFIG $word "value for \"$word\" missing"] \
+                "value for \"$word\" missing"
+        }
+        set value [lindex $words [incr i]]
+        switch -exact -- $word {
+            -myaddr - -myport - -type {
+                dict lappend result socket $word $value
+            }
+            -server {
+                dict set result server 1
+                dict set result command $value
+            }
+            -autoservername {
+                CheckOptions $word $value
+                dict set result auto [expr {$value eq "" ? $level > 1 : bool($value)}]
+            }
+            default {
+                dict lappend result tls $word $value
+            }
+        }
+    }
+    dict set result rest [lrange $words $i end]
+    return $result
+}
+
+# Sets default options for later tls::socket calls; without any, clears them.
+proc ::tls::init {args} {
+    variable defaults
+    set parts [SplitOptions $args]
+    if {[llength [dict get $parts rest]]} {
+        CheckOptions {*}[dict get $parts rest]
+    }
+    CheckOptions {*}[dict get $parts tls]
+    set defaults $args
+    return
+}
+
+# The last value of an option in a list of options; "" if it is not there.
+proc ::tls::LastOption {options name} {
+    set result ""
+    foreach {option value} $options {
+        if {$option eq $name} {
+            set result $value
+        }
+    }
+    return $result
+}
+
+# Like the socket command, with TLS on the channel.
+proc ::tls::socket {args} {
+    variable defaults
+    set parts [SplitOptions [concat $defaults $args]]
+    if {[dict get $parts server]} {
+        if {[llength [dict get $parts rest]] != 1} {
+            return -code error -errorcode {TCL WRONGARGS} \
+                "wrong # args: should be \"tls::socket -server command ?options? port\""
+        }
+        return [Listen $parts]
+    }
+    if {[llength [dict get $parts rest]] != 2} {
+        return -code error -errorcode {TCL WRONGARGS} \
+            "wrong # args: should be \"tls::socket ?options? host port\""
+    }
+    return [Connect $parts]
+}
+
+# A bad option, or a configuration that cannot be built, is an error before there is
+# a socket. What is built here is what the import finds in the cache.
+proc ::tls::Connect {parts} {
+    variable socketCmd
+    variable level
+    lassign [dict get $parts rest] host port
+    set options [dict get $parts tls]
+    if {[LastOption $options -servername] eq "" && $host ne ""} {
+        if {[dict get $parts auto]} {
+            lappend options -servername $host
+        } elseif {$level > 1 && [LastOption $options -verifyname] eq ""} {
+            lappend options -verifyname [list $host]
+        }
+    }
+    Prepare {*}$options
+    set channel [uplevel #0 [list {*}$socketCmd {*}[dict get $parts socket] $host $port]]
+    try {
+        ::tls::import $channel {*}$options
+    } on error {message details} {
+        catch {close $channel}
+        return -options [dict incr details -level] $message
+    }
+    return $channel
+}
+
+# A listener whose identity cannot be used must not come up.
+proc ::tls::Listen {parts} {
+    variable socketCmd
+    set options [dict get $parts tls]
+    Prepare {*}$options -server 1
+    return [uplevel #0 [list {*}$socketCmd -server [list ::tls::Accept $options [dict get $parts command]] \
+        {*}[dict get $parts socket] [lindex [dict get $parts rest] 0]]]
+}
+
+# One connection of a listener: TLS is stacked, the handshake not yet done. Whatever
+# goes wrong ends this connection alone and is reported in the background.
+proc ::tls::Accept {options command channel address port} {
+    try {
+        ::tls::import $channel {*}$options -server 1
+        uplevel #0 [list {*}$command $channel $address $port]
+    } on error {message details} {
+        catch {close $channel}
+        return -options [dict incr details -level] $message
+    }
+    return
+}
