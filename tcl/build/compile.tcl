@@ -1,0 +1,57 @@
+# Compiles tls.critcl with critcl, in an interpreter of its own so that nothing of it
+# stays behind. A failure is an error whose message is what the compiler said, with the
+# rooms named as c/<room>.critcl.
+
+namespace eval ::tlsbuild {}
+
+# Makes the shared library. Work files, the generated C among them, go to directory work.
+# Returns the list of Tcl files that belong to the library.
+proc ::tlsbuild::Compile {root work variant library} {
+    set child [interp create]
+    set before [pwd]
+    try {
+        interp eval $child [list set auto_path $::auto_path]
+        if {[catch {interp eval $child {package require critcl 3.1.18}} message]} {
+            return -code error "the package critcl is needed to compile ($message): run build.tcl setup"
+        }
+        interp eval $child {
+            proc ::critcl::print {args} {}
+            critcl::config keepsrc 1
+        }
+        interp eval $child [list critcl::cache $work]
+        interp eval $child [list set variant $variant]
+        set file [file join $root tls.critcl]
+        # The rooms are named without their directory in what the compiler is given:
+        # there debuggers and sanitizers find them.
+        cd [file join $root c]
+        if {[catch {interp eval $child [list source -encoding utf-8 $file]} message options]} {
+            return -code error "$message\n    ([Location $root [dict get $options -errorinfo]])"
+        }
+        if {[interp eval $child [list critcl::cbuild $file 0]]} {
+            return -code error "compiling failed\n[Messages [interp eval $child [list critcl::cresults $file]]]"
+        }
+        set result [interp eval $child [list critcl::cresults $file]]
+        file copy -force [dict get $result shlib] $library
+        return [interp eval $child {set scripts}]
+    } finally {
+        cd $before
+        interp delete $child
+    }
+}
+
+# What the compiler said, with directories in front of the rooms' names.
+proc ::tlsbuild::Messages {result} {
+    set text [string trim [dict get $result exl]]
+    return [regsub -all -line {(^|[[:space:]])([a-z0-9]+\.critcl):([0-9]+)} $text {\1c/\2:\3}]
+}
+
+# The place in the project's files where a Tcl error came from.
+proc ::tlsbuild::Location {root info} {
+    set place "in tls.critcl"
+    foreach {- file line} [regexp -all -inline {\(file "([^"]+)" line ([0-9]+)\)} $info] {
+        if {[string match $root/* $file]} {
+            return "[string range $file [string length $root/] end]:$line"
+        }
+    }
+    return $place
+}
