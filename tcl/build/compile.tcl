@@ -11,6 +11,10 @@ proc ::tlsbuild::Compile {root work variant library} {
     set before [pwd]
     try {
         interp eval $child [list set auto_path $::auto_path]
+        # critcl wants to know a home, which it does not use here.
+        if {![info exists ::env(HOME)]} {
+            set ::env(HOME) $work
+        }
         if {[catch {interp eval $child {package require critcl 3.1.18}} message]} {
             return -code error "the package critcl is needed to compile ($message): run build.tcl setup"
         }
@@ -31,10 +35,15 @@ proc ::tlsbuild::Compile {root work variant library} {
             return -code error "compiling failed\n[Messages [interp eval $child [list critcl::cresults $file]]]"
         }
         set result [interp eval $child [list critcl::cresults $file]]
-        file copy -force [dict get $result shlib] $library
+        # The object is of no further use; the C text stays for debuggers and analyzers.
+        file rename -force [dict get $result shlib] $library
+        file delete {*}[dict get $result objects]
         return [interp eval $child {set scripts}]
     } finally {
         cd $before
+        if {[info exists ::env(HOME)] && $::env(HOME) eq $work} {
+            unset ::env(HOME)
+        }
         interp delete $child
     }
 }

@@ -1,0 +1,145 @@
+#!/bin/sh
+# Every recipe of the project. Run it bare for the list: sh build.tcl
+# A shell reads on in the next line, which finds a tclsh; for Tcl it is a comment. \
+exec sh "$(dirname -- "$0")/tcl/build/start.sh" "$0" "$@"
+
+package require Tcl 8.6
+namespace eval ::build {
+    variable root [file dirname [file normalize [info script]]]
+    variable recipes {}
+}
+
+# Files of bodies, by recipe.
+proc ::build::Use {name} {
+    variable root
+    uplevel #0 [list source -encoding utf-8 [file join $root tcl build $name.tcl]]
+}
+
+proc ::build::recipe {name arguments description body} {
+    variable recipes
+    dict set recipes $name [list $arguments $description]
+    proc ::build::Recipe-$name {args} $body
+}
+
+# A mistake of the caller: shown without a stack trace.
+proc ::build::Fail {message} {
+    return -code error -errorcode {BUILD FAILED} $message
+}
+
+proc ::build::List {} {
+    variable recipes
+    puts "sh build.tcl recipe ?argument ...?\n"
+    dict for {name entry} $recipes {
+        lassign $entry arguments description
+        puts [format "  %-26s %s" "$name $arguments" $description]
+    }
+}
+
+proc ::build::Main {words} {
+    variable recipes
+    if {![llength $words] || [lindex $words 0] in {help -h --help -help}} {
+        List
+        return 0
+    }
+    set words [lassign $words name]
+    if {![dict exists $recipes $name]} {
+        puts stderr "there is no recipe \"$name\"; there are: [join [dict keys $recipes] {, }]"
+        return 2
+    }
+    try {
+        return [Recipe-$name {*}$words]
+    } trap {BUILD FAILED} {message} {
+        puts stderr "build.tcl $name: $message"
+    } trap {CHILDSTATUS} {message} {
+        puts stderr "build.tcl $name: $message"
+    } on error {message options} {
+        puts stderr "build.tcl $name: [dict get $options -errorinfo]"
+    }
+    return 1
+}
+
+namespace eval ::build {
+    Use common
+
+recipe setup {?-peers?} {install what is missing; -peers: the real servers and clients of the tests} {
+    if {$args ni {{} -peers}} {
+        Fail "usage: setup ?-peers?"
+    }
+    Setup -v base test lint sanitize valgrind {*}[expr {$args eq "-peers" ? "peers" : ""}]
+    return 0
+}
+
+recipe demo {?-serve ?port??} {verified HTTPS with itself, and three refusals; -serve: only the server} {
+    Setup base test
+    Use demo
+    return [Demo {*}$args]
+}
+
+recipe test {?pattern ...?} {run the tests: files, directories, or names of tests} {
+    Setup base test
+    Use test
+    return [Test {} {*}$args]
+}
+
+recipe get {URL ?-o file?} {fetch a page over verified TLS with the system's trust store} {
+    Setup base
+    Use get
+    return [Get {*}$args]
+}
+
+recipe package {DIR} {a self-contained package below DIR, for TCLLIBPATH=DIR} {
+    if {[llength $args] != 1} {
+        Fail "usage: package DIR"
+    }
+    Setup base
+    Use package
+    puts "[MakePackage [lindex $args 0] release] is ready: TCLLIBPATH={[file normalize [lindex $args 0]]} tclsh"
+    return 0
+}
+
+recipe install {?DIR?} {the same into DIR, by default where tclsh looks for packages} {
+    Setup base
+    Use package
+    return [Install {*}$args]
+}
+
+recipe uninstall {?DIR?} {remove what install put there} {
+    Use package
+    return [Uninstall {*}$args]
+}
+
+recipe certs {} {make the certificates of tests and demo anew} {
+    Setup base test
+    Use certs
+    return [Certs {*}$args]
+}
+
+recipe lint {} {the project's rules, and what three static analyzers say} {
+    Setup base lint
+    Use lint
+    return [Lint {*}$args]
+}
+
+recipe sanitize {?pattern ...?} {the tests with AddressSanitizer, LeakSanitizer and UBSan} {
+    Setup base test sanitize
+    Use test
+    return [Sanitize {*}$args]
+}
+
+recipe valgrind {?pattern ...?} {the tests under valgrind} {
+    Setup base test valgrind
+    Use test
+    return [Valgrind {*}$args]
+}
+
+recipe clean {} {remove everything that was built} {
+    variable root
+    file delete -force [file join $root build]
+    foreach file [glob -nocomplain -directory [file join $root certs] *] {
+        file delete -force $file
+    }
+    return 0
+}
+}
+
+exit [::build::Main $argv]

@@ -1,0 +1,137 @@
+# The recipes package, install and uninstall.
+
+namespace eval ::build {
+    variable mark "# Index of the package tls, written by its build.tcl."
+}
+
+# Makes DIR/tls<version> as a whole, in place of one that is there. Returns its path.
+# variant: see tls.critcl.
+proc ::build::MakePackage {dir variant} {
+    variable root
+    UseCompiler
+    set versions [Versions]
+    set version [lindex $versions 0]
+    set library libtls$version[info sharedlibextension]
+    set target [file join [file normalize $dir] tls$version]
+    set fresh $target.[pid]
+    try {
+        file mkdir $fresh
+        set work [file join $fresh work]
+        file mkdir $work
+        set scripts [::tlsbuild::Compile $root $work $variant [file join $fresh $library]]
+        file delete -force $work
+        file attributes [file join $fresh $library] -permissions 0755
+        foreach script $scripts {
+            file copy [file join $root $script] $fresh
+            lappend tails [file tail $script]
+        }
+        file copy [file join $root LICENSE] $fresh
+        WriteFile [file join $fresh pkgIndex.tcl] [Index $versions $library $tails]
+        if {[file exists $target]} {
+            if {![IsOurs $target]} {
+                Fail "\"$target\" is there and was not made by this program"
+            }
+            file rename $target $fresh.old
+        }
+        file rename $fresh $target
+    } on error {message} {
+        Fail $message
+    } finally {
+        file delete -force $fresh $fresh.old
+    }
+    return $target
+}
+
+# The versions and their levels, as tls.critcl has them.
+proc ::build::Versions {} {
+    variable root
+    if {![regexp -line {^set versions \{(.*)\}$} [ReadFile [file join $root tls.critcl]] -> versions]} {
+        Fail "tls.critcl has no line \"set versions {...}\""
+    }
+    return $versions
+}
+
+# Plain enough for a safe interpreter made by ::safe::interpCreate.
+proc ::build::Index {versions library scripts} {
+    variable mark
+    set text "$mark\nif {!\[package vsatisfies \[package provide Tcl\] 8.6\]} {return}\n"
+    foreach {version level} $versions {
+        append text "package ifneeded tls $version \"namespace eval ::tls {variable level $level}\n"
+        append text "    \[list load \[file join \$dir $library\] Tls\]\n"
+        foreach script $scripts {
+            append text "    \[list source \[file join \$dir $script\]\]\n"
+        }
+        append text "    package provide tls $version\"\n"
+    }
+    return $text
+}
+
+proc ::build::IsOurs {dir} {
+    variable mark
+    set index [file join $dir pkgIndex.tcl]
+    return [expr {[file isfile $index] && [string match $mark* [ReadFile $index]]}]
+}
+
+# Where this tclsh looks for packages of its own: those of the site first, never inside
+# the checkout or a package.
+proc ::build::Places {} {
+    variable root
+    set places {}
+    foreach dir [concat [expr {[info exists ::tcl_pkgPath] ? $::tcl_pkgPath : {}}] $::auto_path] {
+        set dir [file normalize $dir]
+        if {$dir in $places || $dir eq [info library] || [file exists [file join $dir pkgIndex.tcl]]
+                || $dir eq $root || [string match $dir/* $root/] || ![string match */lib* $dir]} {
+            continue
+        }
+        lappend places $dir
+    }
+    set site [lsearch -all -inline $places */local/*]
+    return [concat $site [lsearch -all -inline -not $places */local/*]]
+}
+
+proc ::build::Install {args} {
+    if {[llength $args] > 1} {
+        Fail "usage: install ?DIR?"
+    }
+    set places $args
+    if {![llength $places]} {
+        set places [Places]
+    }
+    foreach place $places {
+        if {[catch {file mkdir $place} message] || ![file writable $place]} {
+            continue
+        }
+        set target [MakePackage $place release]
+        puts "installed: $target"
+        set place [file normalize $place]
+        if {$place ni [lmap dir $::auto_path {file normalize $dir}]} {
+            puts "this tclsh does not look there by itself: set TCLLIBPATH={$place}"
+        }
+        return 0
+    }
+    Fail "cannot write to [join $places {, }]: run it as root, or name a directory"
+}
+
+proc ::build::Uninstall {args} {
+    if {[llength $args] > 1} {
+        Fail "usage: uninstall ?DIR?"
+    }
+    set places $args
+    if {![llength $places]} {
+        set places [Places]
+    }
+    set name tls[lindex [Versions] 0]
+    set found 0
+    foreach place $places {
+        set target [file join [file normalize $place] $name]
+        if {[IsOurs $target]} {
+            file delete -force $target
+            puts "removed: $target"
+            set found 1
+        }
+    }
+    if {!$found} {
+        puts "nothing to remove: no $name made by install in [join $places {, }]"
+    }
+    return 0
+}

@@ -1,0 +1,157 @@
+#!/bin/sh
+# Installs what is missing with the system's package manager, and says what and why.
+# Asks nothing. Needs nothing but a POSIX shell. Usage: setup.sh ?-v? group ...
+# The groups are those of the table below. -v: says so when nothing is missing, too.
+
+table() {
+    # group | what and why | is it there? | apt | dnf | apk | pacman | brew
+    # An empty name: it comes with another one, or that system does not have it.
+    cat <<'END'
+base | tclsh, runs build.tcl and the package | have tclsh || have tclsh8.6 | tcl | tcl | tcl | tcl | tcl-tk@8
+base | a C compiler | have gcc && header stdio.h | gcc libc6-dev | gcc | gcc musl-dev | gcc |
+base | pkg-config, finds the libraries | have pkg-config | pkg-config | pkgconf-pkg-config | pkgconf | pkgconf | pkgconf
+base | OpenSSL 3, headers to compile against | header openssl/ssl.h | libssl-dev | openssl-devel | openssl-dev | openssl | openssl@3
+base | critcl, compiles the C rooms | tclpackage critcl | critcl tcllib tcl-dev | tcl-devel tcllib | tcl-dev tcl-lib | tcl tcllib | critcl tcllib
+base | the system's CA certificates | exists /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/cert.pem /etc/ssl/cert.pem | ca-certificates | ca-certificates | ca-certificates | ca-certificates | ca-certificates
+test | the openssl command, makes certificates | have openssl | openssl | openssl | openssl | openssl | openssl@3
+test | threads for Tcl, some tests use them | tclpackage Thread | tcl-thread | tcl-thread | tcl-thread | |
+sanitize | the sanitizers' libraries | runtime libasan.so && runtime libubsan.so | gcc | libasan libubsan | libsanitizer | gcc-libs |
+lint | clang, a second opinion on the C | have clang | clang | clang | clang | clang | llvm
+lint | clang-tidy, static analysis | have clang-tidy | clang-tidy | clang-tools-extra | clang-extra-tools | clang | llvm
+lint | cppcheck, static analysis | have cppcheck | cppcheck | cppcheck | cppcheck | cppcheck | cppcheck
+valgrind | valgrind, finds memory errors | have valgrind && symbols | valgrind libc6-dbg | valgrind | valgrind musl-dbg | valgrind debuginfod |
+peers | nginx, a server to test against | have nginx || exists /usr/sbin/nginx | nginx | nginx | nginx | nginx | nginx
+peers | curl, a client to test against | have curl | curl | curl | curl | curl | curl
+peers | gnutls-cli and gnutls-serv, another TLS library | have gnutls-cli && have gnutls-serv | gnutls-bin | gnutls-utils | gnutls-utils | gnutls | gnutls
+END
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+exists() { for path; do [ -e "$path" ] && return 0; done; return 1; }
+header() {
+    have gcc && echo "#include <$1>" | gcc $(pkg-config --cflags openssl 2>/dev/null) -E - >/dev/null 2>&1
+}
+runtime() { have gcc && case $(gcc -print-file-name="$1") in /*) return 0 ;; esac; return 1; }
+tclpackage() {
+    for tclsh in ${TCLSH:+"$TCLSH"} tclsh8.6 tclsh; do
+        if have "$tclsh"; then
+            echo "exit [catch {package require $1}]" | HOME=${HOME:-/} "$tclsh" >/dev/null 2>&1
+            return
+        fi
+    done
+    return 1
+}
+# valgrind cannot start without the symbols of the C library's loader.
+symbols() { valgrind -q true >/dev/null 2>&1; }
+
+manager() {
+    for name in apt-get dnf apk pacman brew; do
+        if have "$name"; then
+            echo "$name"
+            return
+        fi
+    done
+}
+
+asroot() {
+    if [ "$manager" = brew ] || [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif have sudo; then
+        sudo -n "$@" || sudo "$@"
+    else
+        echo "setup: not root, and there is no sudo. Run this as root:" >&2
+        echo "    $*" >&2
+        return 1
+    fi
+}
+
+# Package lists older than a day may name files that are gone.
+refresh() {
+    if [ -z "$(find /var/lib/apt/lists -name '*_Packages*' -mtime -1 2>/dev/null | head -n 1)" ]; then
+        asroot apt-get -q update
+    fi
+}
+
+install() {
+    case $manager in
+        apt-get)
+            refresh
+            asroot env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@" ||
+                { asroot apt-get -q update &&
+                    asroot env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@"; }
+            ;;
+        dnf) asroot dnf -q install -y "$@" ;;
+        apk) asroot apk add --quiet --no-progress "$@" ;;
+        pacman) asroot pacman -Sy --noconfirm --needed "$@" ;;
+        brew) HOMEBREW_NO_AUTO_UPDATE=1 brew install --quiet "$@" ;;
+        *)
+            echo "setup: no package manager that I know (apt-get, dnf, apk, pacman, brew)" >&2
+            return 1
+            ;;
+    esac
+}
+
+# Reads the table; sets missing (one line each) and packages.
+look() {
+    missing=
+    packages=
+    while IFS='|' read -r group what rest; do
+        case " $groups " in *" ${group% } "*) ;; *) continue ;; esac
+        # The tests may contain ||, so the names are taken from the end.
+        names=$rest
+        test=
+        while [ "$(fields "$names")" -gt 6 ]; do
+            test="$test${names%%|*}|"
+            names=${names#*|}
+        done
+        test="$test${names%%|*}"
+        names=${names#*|}
+        if eval "$test"; then
+            continue
+        fi
+        missing="$missing   $what
+"
+        case $manager in
+            apt-get) packages="$packages $(pick 1 "$names")" ;;
+            dnf) packages="$packages $(pick 2 "$names")" ;;
+            apk) packages="$packages $(pick 3 "$names")" ;;
+            pacman) packages="$packages $(pick 4 "$names")" ;;
+            brew) packages="$packages $(pick 5 "$names")" ;;
+        esac
+    done <<END
+$(table)
+END
+}
+
+fields() { echo "$1" | tr -cd '|' | wc -c | { read -r n; echo $((n + 1)); }; }
+pick() { echo "$2" | cut -d '|' -f "$1"; }
+
+verbose=no
+if [ "$1" = -v ]; then
+    verbose=yes
+    shift
+fi
+groups=$*
+manager=$(manager)
+look
+if [ -z "$missing" ]; then
+    [ $verbose = no ] || echo "setup: everything is there for: $groups"
+    exit 0
+fi
+echo "setup: missing:"
+printf '%s' "$missing"
+# Unquoted on purpose: several words.
+set -- $packages
+if [ $# -gt 0 ]; then
+    echo "setup: installing with $manager: $*"
+    install "$@" </dev/null || exit 1
+fi
+look
+if [ -n "$missing" ]; then
+    echo "setup: still missing, and I do not know how to get it here:" >&2
+    printf '%s' "$missing" >&2
+    case $missing in
+        *critcl*) echo "   critcl 3.1.18 or newer 3.x is at https://github.com/andreas-kupries/critcl" >&2 ;;
+    esac
+    exit 1
+fi
