@@ -1,0 +1,31 @@
+# The programs of others that tests talk to.
+
+namespace eval ::programs {
+    # Each is a tcltest constraint of this name. CI insists on having them all.
+    variable peers {curl gnutls-cli gnutls-serv nginx openssl}
+    variable found {}
+}
+
+# The path of a program, "" if it is not there. Servers may lie outside a user's PATH.
+proc ::programs::Path {name} {
+    variable found
+    if {![dict exists $found $name]} {
+        set path [lindex [auto_execok $name] 0]
+        foreach dir {/usr/sbin /usr/local/sbin /sbin} {
+            if {$path eq "" && [file executable [file join $dir $name]]} {
+                set path [file join $dir $name]
+            }
+        }
+        dict set found $name $path
+    }
+    return [dict get $found $name]
+}
+
+# Words that start a peer program free of what is preloaded into test processes.
+proc ::programs::Command {name} {
+    set path [Path $name]
+    if {$path eq ""} {
+        return -code error "there is no program \"$name\""
+    }
+    return [list env -u LD_PRELOAD $path]
+}
