@@ -16,7 +16,7 @@ proc ::tlsbuild::Compile {root work variant library} {
             set ::env(HOME) $work
         }
         if {[catch {interp eval $child {package require critcl 3.1.18}} message]} {
-            return -code error "the package critcl is needed to compile ($message): run build.tcl setup"
+            return -code error -errorcode {BUILD FAILED} "the package critcl is needed to compile ($message): run build.tcl setup"
         }
         interp eval $child {
             proc ::critcl::print {args} {}
@@ -29,10 +29,10 @@ proc ::tlsbuild::Compile {root work variant library} {
         # there debuggers and sanitizers find them.
         cd [file join $root c]
         if {[catch {interp eval $child [list source -encoding utf-8 $file]} message options]} {
-            return -code error "$message\n    ([Location $root [dict get $options -errorinfo]])"
+            return -code error -errorcode {BUILD FAILED} "$message\n    ([Location $root [dict get $options -errorinfo]])"
         }
         if {[interp eval $child [list critcl::cbuild $file 0]]} {
-            return -code error "compiling failed\n[Messages [interp eval $child [list critcl::cresults $file]]]"
+            return -code error -errorcode {BUILD FAILED} "compiling failed\n[Messages [interp eval $child [list critcl::cresults $file]]]"
         }
         set result [interp eval $child [list critcl::cresults $file]]
         # The object is of no further use; the C text stays for debuggers and analyzers.
