@@ -3,6 +3,8 @@
 namespace eval ::programs {
     # Each is a tcltest constraint of this name. CI insists on having them all.
     variable peers {curl gnutls-cli gnutls-serv nginx openssl}
+    # The same, but nobody insists.
+    variable others {node python3}
     variable found {}
 }
 

@@ -42,7 +42,7 @@ proc ::support::Setup {} {
     set ::auto_path [linsert $::auto_path 0 $package]
     # What is preloaded is for test processes, not for the programs they start.
     unset -nocomplain ::env(LD_PRELOAD)
-    foreach name $::programs::peers {
+    foreach name [concat $::programs::peers $::programs::others] {
         testConstraint $name [expr {[::programs::Path $name] ne ""}]
     }
     testConstraint ipv6 [HasIpv6]
