@@ -132,6 +132,12 @@ recipe valgrind {?pattern ...?} {the tests under valgrind} {
     return [Valgrind {*}$args]
 }
 
+recipe fuzz {?seconds?} {libFuzzer on certificates, options, identities and handshakes} {
+    Setup base test lint
+    Use fuzz
+    return [Fuzz {*}$args]
+}
+
 recipe clean {} {remove everything that was built} {
     variable root
     file delete -force [file join $root build]

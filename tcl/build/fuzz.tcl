@@ -1,0 +1,123 @@
+# fuzz: libFuzzer targets of tests/fuzz, each with its share of the time. What is found
+# goes to build/fuzz/; a past finding is kept in tests/fuzz/corpus/<target>/ and run first.
+
+namespace eval ::build {
+    variable fuzzTargets {certificate options identity handshake}
+}
+
+# The C of all rooms as one file, with lines that name the rooms.
+proc ::build::WriteRooms {path} {
+    variable root
+    set text ""
+    foreach room [RoomNames] {
+        set lines [split [ReadFile [file join $root c $room.critcl]] \n]
+        set first [lsearch -exact $lines "critcl::ccode {"]
+        set last [lindex [lsearch -all -exact $lines "}"] end]
+        append text "#line [expr {$first + 2}] \"[file join $root c $room.critcl]\"\n"
+        append text [join [lrange $lines $first+1 $last-1] \n] \n
+    }
+    WriteFile $path $text
+}
+
+proc ::build::RoomNames {} {
+    variable root
+    if {![regexp {set rooms \{([^\}]*)\}} [ReadFile [file join $root tls.critcl]] - rooms]} {
+        Fail "no list of rooms in tls.critcl"
+    }
+    return [concat {*}[split [string trim $rooms] \n]]
+}
+
+proc ::build::TclFlags {} {
+    if {![catch {exec pkg-config --cflags --libs tcl 2>/dev/null} words]} {
+        return $words
+    }
+    set version [info tclversion]
+    return [list -I/usr/include/tcl$version -ltcl$version]
+}
+
+proc ::build::BuildTarget {target dir} {
+    variable root
+    set command [list clang -std=gnu11 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer \
+        -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+        -Wno-unused-function -Wno-unused-const-variable -DFUZZ_ROOT=\"$root\" -I$dir \
+        [file join $root tests fuzz $target.c] -o [file join $dir $target] {*}[TclFlags] -lssl -lcrypto]
+    if {[catch {exec {*}$command 2>@1} output]} {
+        Fail "compiling $target failed\n$output"
+    }
+}
+
+# What the fuzzer starts from: the kept findings, and what the test certificates give.
+proc ::build::Seed {target dir} {
+    variable root
+    file mkdir $dir
+    foreach file [glob -nocomplain -directory [file join $root tests fuzz corpus $target] *] {
+        file copy -force $file $dir
+    }
+    set certs [file join $root certs]
+    switch -exact -- $target {
+        certificate {
+            foreach file [glob -directory $certs *.pem] {
+                file copy -force $file $dir
+                catch {exec openssl x509 -in $file -outform DER -out [file join $dir [file tail $file].der] 2>/dev/null}
+            }
+        }
+        identity {
+            foreach file [glob -directory $certs *.key] {
+                set name [file rootname [file tail $file]]
+                WriteFile [file join $dir $name] [ReadFile $file]
+                WriteFile [file join $dir $name.both] [ReadFile [file join $certs $name.pem]][ReadFile $file]
+                catch {exec openssl pkey -in $file -passin pass:secret -outform DER -out [file join $dir $name.der] 2>/dev/null}
+            }
+        }
+        options {
+            WriteFile [file join $dir alpn] "-alpn {h2 http/1.1} -request 1 -tls1.2 no -groups X25519:P-256"
+            WriteFile [file join $dir pins] "-pin {sha256//[string repeat A 43]=} -security_level 2 -minversion tls1.2"
+        }
+        handshake {
+            foreach {name bytes} {client "\0" server "\1" client12 "\2" server12 "\3"} {
+                WriteFile [file join $dir $name] [subst -nocommands -novariables $bytes]
+                WriteFile [file join $dir $name.flip] [subst -nocommands -novariables $bytes]\0\x20\0\1
+            }
+        }
+    }
+}
+
+proc ::build::Fuzz {{seconds 300} args} {
+    variable root
+    variable fuzzTargets
+    if {[llength $args]} {
+        set fuzzTargets $args
+    }
+    if {![string is integer -strict $seconds] || $seconds < 1} {
+        Fail "usage: fuzz ?seconds? ?target ...?"
+    }
+    uplevel #0 [list source -encoding utf-8 [file join $root tests lib certs.tcl]]
+    ::certs::Ensure
+    set dir [file join $root build fuzz]
+    file mkdir $dir
+    WriteRooms [file join $dir rooms.c]
+    file copy -force [file join $root tests fuzz fuzz.h] $dir
+    set each [expr {max(1, $seconds / [llength $fuzzTargets])}]
+    set failed 0
+    foreach target $fuzzTargets {
+        BuildTarget $target $dir
+        Seed $target [file join $dir $target.corpus]
+        set log [file join $dir $target.log]
+        set code [catch {exec env ASAN_OPTIONS=detect_leaks=0 [file join $dir $target] -max_total_time=$each -timeout=20 \
+            -rss_limit_mb=4096 -max_len=65536 -print_final_stats=1 -artifact_prefix=[file join $dir $target-] \
+            [file join $dir $target.corpus] >& $log}]
+        set text [ReadFile $log]
+        regexp {number_of_executed_units:\s+(\d+)} $text - runs
+        regexp -all {cov: (\d+)} $text - coverage
+        puts [format "%-12s %8s runs %6s places %4d s   %s" $target [Known runs] [Known coverage] $each \
+            [expr {$code ? "FAILED: see $log" : "nothing found"}]]
+        incr failed $code
+        unset -nocomplain runs coverage
+    }
+    return [expr {$failed > 0}]
+}
+
+proc ::build::Known {name} {
+    upvar 1 $name value
+    return [expr {[info exists value] ? $value : "?"}]
+}
