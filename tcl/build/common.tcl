@@ -41,3 +41,13 @@ proc ::build::UseCompiler {} {
     Use load
     Use compile
 }
+
+# Why a fetch with the http package failed, in one line.
+proc ::build::HttpReason {token} {
+    set reason [lindex [::http::error $token] 0]
+    if {$reason eq ""} {
+        set status [::http::status $token]
+        return [expr {$status eq "eof" ? "the server closed the connection" : $status}]
+    }
+    return [regsub {^connect failed (?=.)} $reason {}]
+}

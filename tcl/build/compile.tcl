@@ -5,7 +5,8 @@
 namespace eval ::tlsbuild {}
 
 # Makes the shared library. Work files, the generated C among them, go to directory work.
-# Returns the list of Tcl files that belong to the library.
+# Returns the list of Tcl files that belong to the library, and leaves in the file
+# work/command the words that compiled the C text.
 proc ::tlsbuild::Compile {root work variant library} {
     set child [interp create]
     set before [pwd]
@@ -21,6 +22,13 @@ proc ::tlsbuild::Compile {root work variant library} {
         interp eval $child {
             proc ::critcl::print {args} {}
             critcl::config keepsrc 1
+            # What the compiler is called with, for those who analyze the C text.
+            set commands {}
+            rename ::critcl::LogCmdline ::critcl::LogCmdlineOnly
+            proc ::critcl::LogCmdline {words} {
+                lappend ::commands $words
+                LogCmdlineOnly $words
+            }
         }
         interp eval $child [list critcl::cache $work]
         interp eval $child [list set variant $variant]
@@ -35,6 +43,9 @@ proc ::tlsbuild::Compile {root work variant library} {
             return -code error -errorcode {BUILD FAILED} "compiling failed\n[Messages [interp eval $child [list critcl::cresults $file]]]"
         }
         set result [interp eval $child [list critcl::cresults $file]]
+        set channel [open [file join $work command] w]
+        puts -nonewline $channel [lindex [interp eval $child {set commands}] 0]
+        close $channel
         # The object is of no further use; the C text stays for debuggers and analyzers.
         file rename -force [dict get $result shlib] $library
         file delete {*}[dict get $result objects]

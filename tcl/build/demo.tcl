@@ -59,7 +59,7 @@ proc ::build::Fetch {port cafile} {
     set ms [expr {([clock microseconds] - $began) / 1000.0}]
     try {
         if {[::http::status $token] ne "ok"} {
-            return -code error [Reason $token]
+            return -code error [HttpReason $token]
         }
         upvar #0 $token state
         return [list status [::tls::status $state(sock)] connection [::tls::connection $state(sock)] \
@@ -67,11 +67,6 @@ proc ::build::Fetch {port cafile} {
     } finally {
         ::http::cleanup $token
     }
-}
-
-proc ::build::Reason {token} {
-    set reason [::http::error $token]
-    return [expr {$reason eq "" ? [::http::status $token] : $reason}]
 }
 
 proc ::build::ShowPage {certs} {

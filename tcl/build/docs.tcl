@@ -1,0 +1,103 @@
+# The recipe docs: the doctools sources of doc/ as man page, HTML and Markdown, by
+# tcllib's doctools. All of it goes to build/docs; the man page and the Markdown are also
+# kept in doc/, for those who have no tcllib. tests/manual.test checks that they are current.
+
+namespace eval ::build {
+    # What is kept in doc/: file, its source, its format.
+    variable kept {
+        tls.n      tls     nroff
+        tls.md     tls     markdown
+        hacking.md hacking markdown
+    }
+    variable endings {nroff .n html .html markdown .md}
+}
+
+# One source in one format: the text, without a date or a name of this machine in it.
+proc ::build::Format {source format} {
+    variable root
+    package require doctools
+    set path [file join $root doc $source.man]
+    ::doctools::new formatter -format $format -file $source.man -module $source
+    try {
+        set text [formatter format [ReadFile $path]]
+        set warnings [formatter warnings]
+    } finally {
+        formatter destroy
+    }
+    if {[llength $warnings]} {
+        Fail "doc/$source.man: [join $warnings \n]"
+    }
+    # The package is described, not dated: no trailing blanks, one newline at the end.
+    regsub -all -line {[ \t]+$} $text {} text
+    return [string trim $text \n]\n
+}
+
+# A style for the page: doctools itself has next to none.
+proc ::build::Style {html} {
+    set style {<style type="text/css">
+body { max-width: 60em; margin: 2em auto; padding: 0 1em; font: 16px/1.5 sans-serif; color: #222; background: #fff }
+pre, code, .cmd, .const, .option, .arg, .method, .var { font-family: monospace; font-size: 0.95em }
+pre { background: #f4f4f0; border: 1px solid #ddd; padding: 0.7em 1em; overflow-x: auto }
+dt { margin-top: 0.9em } dd { margin-left: 1.6em }
+h1 { font-size: 1.6em } h2 { border-bottom: 1px solid #ccc; margin-top: 2em } h3 { margin-top: 1.5em }
+.opt { font-weight: bold } .const, .option, .method { color: #134 }
+</style>}
+    return [string map [list </head> $style\n</head>] $html]
+}
+
+# Everything below directory dir; and with isKept, what is kept in doc/.
+proc ::build::MakeDocs {dir isKept} {
+    variable root
+    variable kept
+    variable endings
+    file mkdir $dir
+    foreach path [lsort [glob -directory [file join $root doc] *.man]] {
+        set source [file rootname [file tail $path]]
+        dict for {format ending} $endings {
+            set text [Format $source $format]
+            if {$format eq "html"} {
+                set text [Style $text]
+            }
+            WriteFile [file join $dir $source$ending] $text
+        }
+    }
+    if {!$isKept} {
+        return
+    }
+    foreach {file source format} $kept {
+        file copy -force [file join $dir $source[dict get $endings $format]] [file join $root doc $file]
+    }
+}
+
+# The files in doc/ that are not what their source makes now.
+proc ::build::StaleDocs {} {
+    variable root
+    variable kept
+    set stale {}
+    foreach {file source format} $kept {
+        set path [file join $root doc $file]
+        if {![file exists $path] || [ReadFile $path] ne [Format $source $format]} {
+            lappend stale doc/$file
+        }
+    }
+    return $stale
+}
+
+proc ::build::Docs {args} {
+    variable root
+    if {$args ni {{} -check}} {
+        Fail "usage: docs ?-check?"
+    }
+    if {$args eq "-check"} {
+        set stale [StaleDocs]
+        puts [expr {[llength $stale] ? "not current, run build.tcl docs: [join $stale {, }]" : "current"}]
+        return [expr {[llength $stale] > 0}]
+    }
+    set dir [file join $root build docs]
+    MakeDocs $dir 1
+    puts "in $dir:"
+    foreach path [lsort [glob -directory $dir *]] {
+        puts "  [file tail $path]"
+    }
+    return 0
+}
