@@ -108,6 +108,12 @@ recipe uninstall {?DIR?} {remove what install put there} {
     return [Uninstall {*}$args]
 }
 
+recipe docs {?-check?} {manual and hacking guide as man page, HTML and Markdown} {
+    Setup base
+    Use docs
+    return [Docs {*}$args]
+}
+
 recipe certs {} {make the certificates of tests and demo anew} {
     Setup base test
     Use certs
