@@ -5,26 +5,16 @@
 #   peers::Result ours                          what it saw, a dict, once it is done
 #   peers::Theirs ?options? name word ...       starts a program; returns a handle
 #   peers::Ended handle                         waits for its end; its exit status
+#   peers::Greeter options ?who?                a server of ours that says hello to everybody
 #
-# A plan is a list of steps on one connection:
-#   handshake          drive the handshake to its end
-#   send file          all bytes of the file
-#   receive count      so many bytes, kept
-#   both file count    send and receive, at once where the mode is event
-#   line text          one line out
-#   gets               one line in, into `lines`
-#   eof                receive until the end, kept
-#   unimport           take TLS off
-#   import             put TLS on (again)
-#   pause ms           nothing
-#   close              close; the peer must see a clean end
+# What a plan is stands in peerside.tcl.
 
 namespace eval ::peers {
     variable size [expr {16 * 1024 * 1024}]
     variable files {}
     variable moved {}
     variable serial 0
-    variable library [file normalize [info script]]
+    variable side [file join $::support::here peerside.tcl]
 }
 
 # ---- data
@@ -79,8 +69,8 @@ proc ::peers::Client {version args} {
 
 # Starts our side. A client connects to port, and tries again while nobody listens there.
 proc ::peers::Ours {role mode options plan {port 0}} {
-    variable library
-    set script [list source -encoding utf-8 $library]
+    variable side
+    set script [list source -encoding utf-8 $side]
     append script "\npeers::Run {*}\$words\n"
     return [support::Child $script $role $mode $options $plan $port]
 }
@@ -98,226 +88,13 @@ proc ::peers::Result {ours {ms 30000}} {
     return $line
 }
 
-# ---- our side, there
-
-proc ::peers::Run {role mode options plan port} {
-    set state [dict create error {} code {} closed {} count 0 sum {} lines {} protocol {} key {} alpn {} reused {}]
-    try {
-        lassign [Open $role $port $options] plain options
-        variable channel $plain
-        fconfigure $channel -translation binary -blocking [expr {$mode eq "blocking"}]
-        variable received ""
-        if {[lindex $plan 0 0] ne "plain"} {
-            tls::import $channel {*}$options
-        }
-        foreach step $plan {
-            Step $role $mode $options {*}$step
-        }
-    } on error {message details} {
-        dict set state error $message
-        dict set state code [dict get $details -errorcode]
-    }
-    variable seen
-    foreach {name value} [array get seen] {
-        dict set state $name $value
-    }
-    dict set state count [string length $received]
-    dict set state sum [support::Sha256 $received]
-    puts [list {*}$state]
-    # What lingers in the background, and a peer that is slow to notice.
-    catch {support::Close $channel}
-    support::Sleep 50
-}
-
-# A connected socket, and the options with which to import it.
-proc ::peers::Open {role port options} {
-    variable accepted
-    if {$role eq "server"} {
-        set listener [socket -server {apply {{channel address port} {set ::peers::accepted $channel}}} \
-            -myaddr 127.0.0.1 $port]
-        puts "port [support::Port $listener]"
-        vwait ::peers::accepted
-        close $listener
-        return [list $accepted [concat $options {-server 1}]]
-    }
-    set end [expr {[clock milliseconds] + 10000}]
-    while {[catch {socket 127.0.0.1 $port} channel]} {
-        if {[clock milliseconds] > $end} {
-            error $channel
-        }
-        after 20
-    }
-    return [list $channel $options]
-}
-
-proc ::peers::Step {role mode options kind args} {
-    variable channel
-    variable received
-    variable seen
-    switch -exact -- $kind {
-        plain {}
-        handshake {
-            support::Until {[tls::handshake $channel]}
-        }
-        import {
-            tls::import $channel {*}$options
-        }
-        unimport {
-            Look
-            tls::unimport $channel {*}$args
-        }
-        pause {
-            support::Sleep [lindex $args 0]
-        }
-        line {
-            puts -nonewline $channel [lindex $args 0]\n
-            flush $channel
-        }
-        gets {
-            set line ""
-            support::Until {[gets $channel line] >= 0 || [eof $channel]}
-            lappend seen(lines) [string trimright $line \r]
-        }
-        close {
-            Look
-            close $channel
-        }
-        default {
-            Step-$mode $role $kind {*}$args
-        }
-    }
-}
-
-# What is known about the connection, as long as there is one.
-proc ::peers::Look {} {
-    variable channel
-    variable seen
-    if {[catch {tls::status $channel} status] || ![dict size $status]} {
-        return
-    }
-    set connection [tls::connection $channel]
-    set seen(protocol) [dict get $status protocol]
-    set seen(alpn) [dict get $status alpn]
-    set seen(closed) [dict get $connection closed]
-    set seen(reused) [dict get $connection session_reused]
-    if {[dict exists $status publicKeyAlgorithm]} {
-        set seen(key) [dict get $status publicKeyAlgorithm]
-    }
-}
-
-proc ::peers::Step-blocking {role kind args} {
-    variable channel
-    variable received
-    switch -exact -- $kind {
-        send {
-            puts -nonewline $channel [support::Read [lindex $args 0]]
-            flush $channel
-        }
-        receive {
-            append received [read $channel [lindex $args 0]]
-        }
-        both {
-            lassign $args path count
-            set steps [list [list send $path] [list receive $count]]
-            foreach step [expr {$role eq "client" ? $steps : [lreverse $steps]}] {
-                Step-blocking $role {*}$step
-            }
-        }
-        eof {
-            append received [read $channel]
-            Look
-        }
-    }
-}
-
-proc ::peers::Step-event {role kind args} {
-    variable channel
-    variable out ""
-    variable want 0
-    variable done
-    switch -exact -- $kind {
-        send {
-            set out [support::Read [lindex $args 0]]
-        }
-        receive {
-            set want [lindex $args 0]
-        }
-        both {
-            set out [support::Read [lindex $args 0]]
-            set want [lindex $args 1]
-        }
-        eof {
-            set want -1
-        }
-    }
-    if {$out ne ""} {
-        fileevent $channel writable ::peers::Writable
-    }
-    if {$want != 0} {
-        fileevent $channel readable ::peers::Readable
-    }
-    support::Wait ::peers::done 30000
-    if {[lindex $done 0] eq "error"} {
-        return -options [lindex $done 2] [lindex $done 1]
-    }
-    if {$kind eq "eof"} {
-        Look
-    }
-}
-
-proc ::peers::Guard {body} {
-    if {[catch {uplevel 1 $body} message details]} {
-        variable done [list error $message [dict remove $details -level]]
-        variable channel
-        catch {fileevent $channel readable {}}
-        catch {fileevent $channel writable {}}
-    }
-}
-
-proc ::peers::Writable {} {
-    Guard {
-        variable channel
-        variable out
-        variable sent
-        incr sent 0
-        puts -nonewline $channel [string range $out $sent $sent+65535]
-        flush $channel
-        incr sent 65536
-        if {$sent >= [string length $out]} {
-            fileevent $channel writable {}
-            set out ""
-            set sent 0
-            # Only what the network has taken is sent.
-            support::Until {[chan pending output $channel] == 0} 20000
-            Finished
-        }
-    }
-}
-
-proc ::peers::Readable {} {
-    Guard {
-        variable channel
-        variable received
-        variable want
-        set bytes [read $channel [expr {$want > 0 ? min($want, 65536) : 65536}]]
-        append received $bytes
-        if {$want > 0} {
-            incr want -[string length $bytes]
-        }
-        if {$want == 0 || [eof $channel]} {
-            fileevent $channel readable {}
-            set want 0
-            Finished
-        }
-    }
-}
-
-proc ::peers::Finished {} {
-    variable out
-    variable want
-    if {$out eq "" && $want == 0} {
-        variable done ok
-    }
+# A server of ours that says hello to everybody and closes, or with echo waits for the
+# end first. It prints a dict per connection. Returns its channel.
+proc ::peers::Greeter {options {who hello}} {
+    variable side
+    set script [list source -encoding utf-8 $side]
+    append script "\npeers::Greet {*}\$words\n"
+    return [support::Child $script $options $who]
 }
 
 # ---- the other side
@@ -335,7 +112,7 @@ proc ::peers::Theirs {options name args} {
     set script {cd "$1" && output=$2 errors=$3 && shift 3 && exec "$@" 3>&1 >"$output" 2>"$errors"}
     set pipe [open |[list sh -c $script sh [dict get $options -dir] $output $errors \
         {*}[::programs::Command $name] {*}$args] r+]
-    fconfigure $pipe -blocking 0 -translation binary
+    fconfigure $pipe -blocking 0 -translation binary -buffering none
     lappend ::support::children $pipe
     set handle [dict create pid [pid $pipe] input $pipe output $output errors $errors]
     if {[dict get $options -input] ne ""} {
