@@ -163,6 +163,24 @@ proc ::peers::Errors {handle} {
     return [support::Read [dict get $handle errors]]
 }
 
+# ---- openssl, which all know
+
+proc ::peers::VersionFlag {version} {
+    return [string map {tls1.2 -tls1_2 tls1.3 -tls1_3} $version]
+}
+
+# openssl s_server with that certificate, and s_client that trusts the CA.
+proc ::peers::SServer {options version certificate port args} {
+    return [Theirs $options openssl s_server -quiet -accept 127.0.0.1:$port [VersionFlag $version] \
+        -cert [support::Cert $certificate] -cert_chain [support::Cert $certificate] -key [support::Key $certificate] \
+        {*}$args]
+}
+
+proc ::peers::SClient {options version port args} {
+    return [Theirs $options openssl s_client -connect 127.0.0.1:$port [VersionFlag $version] \
+        -servername localhost -verify_return_error -verify_hostname localhost -CAfile [support::Cert ca] {*}$args]
+}
+
 # ---- what was moved, for the summary
 
 # Notes a connection: who the peer was, and bytes sent to it and received from it.
