@@ -120,7 +120,7 @@ recipe certs {} {make the certificates of tests and demo anew} {
     return [Certs {*}$args]
 }
 
-recipe lint {} {the project's rules, and what three static analyzers say} {
+recipe lint {} {the project's rules, and what compilers and analyzers say} {
     Setup base lint
     Use lint
     return [Lint {*}$args]
@@ -142,6 +142,12 @@ recipe fuzz {?seconds?} {libFuzzer on certificates, options, identities and hand
     Setup base test lint
     Use fuzz
     return [Fuzz {*}$args]
+}
+
+recipe bench {?-peers? ?case ...?} {what TLS costs here, beside bare OpenSSL and others} {
+    Setup base test
+    Use bench
+    return [Bench {*}$args]
 }
 
 recipe clean {} {remove everything that was built} {

@@ -13,7 +13,7 @@ namespace eval ::build {
         {\mSSL_(read|write|peek|accept|connect|do_handshake|shutdown)(_ex|_early_data)?\s*\(} pump
             "drives the SSL: only room pump does"
         {\m(ckalloc|ckrealloc|attemptckalloc|attemptckrealloc|Tcl_Alloc|Tcl_Realloc|Tcl_AttemptAlloc)\s*\(} {}
-            "memory of Tcl's allocator hides errors from every checker: use MemNew and the like"
+            "memory of Tcl's allocator hides errors from every checker: use MemAlloc and the like"
     }
 }
 
