@@ -43,7 +43,7 @@ proc ::support::Setup {} {
     # What is preloaded is for test processes, not for the programs they start.
     unset -nocomplain ::env(LD_PRELOAD)
     foreach name [concat $::programs::peers $::programs::others] {
-        testConstraint $name [expr {[::programs::Path $name] ne ""}]
+        testConstraint [::programs::Constraint $name] [expr {[::programs::Path $name] ne ""}]
     }
     testConstraint ipv6 [HasIpv6]
     testConstraint thread [expr {![catch {package require Thread}]}]
@@ -443,8 +443,10 @@ proc ::support::IsListening {port} {
     if {[catch {socket 127.0.0.1 $port} channel]} {
         return 0
     }
+    # A port that nobody has may be given to the connecting socket, which then meets itself.
+    set isSelf [expr {[lindex [fconfigure $channel -sockname] 2] == $port}]
     close $channel
-    return 1
+    return [expr {!$isSelf}]
 }
 
 # What a program has printed so far.
