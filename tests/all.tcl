@@ -210,7 +210,7 @@ proc ::all::Prepare {} {
     foreach file {programs certs} {
         uplevel #0 [list source -encoding utf-8 [file join $root tests lib $file.tcl]]
     }
-    set peers $::programs::peers
+    set peers [lmap name $::programs::peers {::programs::Constraint $name}]
     ::certs::Ensure
     if {[Env TLS_TEST_PACKAGE ""] eq ""} {
         uplevel #0 [list source -encoding utf-8 [file join $root tcl build load.tcl]]
