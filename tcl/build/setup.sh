@@ -68,7 +68,7 @@ asroot() {
 # Package lists older than a day may name files that are gone.
 refresh() {
     if [ -z "$(find /var/lib/apt/lists -name '*_Packages*' -mtime -1 2>/dev/null | head -n 1)" ]; then
-        asroot apt-get -q update
+        asroot apt-get -qq update
     fi
 }
 
@@ -76,9 +76,9 @@ install() {
     case $manager in
         apt-get)
             refresh
-            asroot env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@" ||
-                { asroot apt-get -q update &&
-                    asroot env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@"; }
+            asroot env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@" ||
+                { asroot apt-get -qq update &&
+                    asroot env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@"; }
             ;;
         dnf) asroot dnf -q install -y "$@" ;;
         apk) asroot apk add --quiet --no-progress "$@" ;;

@@ -16,7 +16,10 @@ run() {
 run "$@"
 if [ $# -eq 0 ]; then
     echo "There is no tclsh yet; the first recipe installs it. The recipes are:"
-    sed -n 's/^recipe \([a-z]*\) {\(.*\)} {\(.*\)} {$/  \1 \2\t\3/p' "$script"
+    sed -n 's/^recipe \([a-z]*\) {\(.*\)} {\(.*\)} {$/\1 \2|\3/p' "$script" |
+        while IFS='|' read -r name what; do
+            printf '  %-26s %s\n' "$name" "$what"
+        done
     exit 0
 fi
 sh "$here/setup.sh" base || exit 1
