@@ -1,0 +1,214 @@
+# The cases of the benchmark that are not runs of a client against a server: what idle
+# connections keep, what starting costs, system calls and instructions; and the chart.
+
+# Memory and CPU of N connections that do nothing: quiet after the handshake, and used
+# once in both directions.
+proc ::build::BenchIdle {dir subjects count} {
+    variable root
+    set result {}
+    foreach use {quiet used} {
+        set server [open |[list {*}[dict get $subjects tls] server $root/certs/server-ec.pem $root/certs/server-ec.key 2>@stderr] r+]
+        fconfigure $server -buffering line
+        set port [gets $server]
+        set client [open |[list [Shell] [file join $root tests bench idle.tcl] $dir/package $root/certs/ca.pem $port 2>@stderr] r+]
+        fconfigure $client -buffering line
+        # The first ones pay for what all share.
+        puts $client "20 $use"
+        gets $client
+        puts $server memory
+        set before [gets $server]
+        puts $client "$count $use"
+        gets $client
+        puts $server memory
+        set after [gets $server]
+        set cpu [BenchCpu [pid $server]]
+        after 3000
+        set cpu [expr {[BenchCpu [pid $server]] - $cpu}]
+        foreach channel [list $client $server] {
+            catch {exec kill [pid $channel]}
+            catch {close $channel}
+        }
+        lappend result [dict create case idle-$count subject tls role $use value [expr {($after - $before) / double($count)}] \
+            cpu3s $cpu]
+        puts [format "%-14s %-12s %-7s %10.2f  KiB a connection, %.3f s CPU in 3 s" idle-$count tls $use \
+            [dict get [lindex $result end] value] $cpu]
+    }
+    return $result
+}
+
+# Milliseconds of a script in a fresh process, less those of an empty one.
+proc ::build::BenchStart {dir} {
+    set file [file join $dir start.tcl]
+    foreach {name script} [list bare {} require "lappend auto_path $dir/package; package require -exact tls 2.1.0"] {
+        WriteFile $file $script
+        set times {}
+        for {set i 0} {$i < 21} {incr i} {
+            set start [clock microseconds]
+            exec [Shell] $file
+            lappend times [expr {([clock microseconds] - $start) / 1000.0}]
+        }
+        set median($name) [Median $times]
+    }
+    puts [format "%-14s %-12s %-7s %10.2f  ms over bare tclsh (%.2f)" start tls "" [expr {$median(require) - $median(bare)}] $median(bare)]
+    return [list [dict create case start subject tls role "" value [expr {$median(require) - $median(bare)}]]]
+}
+
+# In-process figures: the first and the second connection with the system's trust store,
+# one with a one-certificate -cafile, and tls::status.
+proc ::build::BenchInside {dir} {
+    variable root
+    set output [exec [Shell] [file join $root tests bench inside.tcl] $dir/package $root/certs 2>@stderr]
+    set result {}
+    dict for {name value} $output {
+        puts [format "%-14s %-12s %-7s %10.3f  ms" $name tls "" $value]
+        lappend result [dict create case $name subject tls role "" value $value]
+    }
+    return $result
+}
+
+# System calls for each MiB that a server reads, by strace.
+proc ::build::BenchCalls {dir subjects} {
+    variable root
+    if {[auto_execok strace] eq ""} {
+        puts "calls          strace is not installed: not measured"
+        return {}
+    }
+    set log [file join $dir strace.out]
+    set bytes 64000000
+    set server [open |[list strace -f -c -o $log {*}[dict get $subjects tls] server $root/certs/server-ec.pem $root/certs/server-ec.key 2>@stderr] r+]
+    fconfigure $server -buffering line
+    set port [gets $server]
+    exec {*}[dict get $subjects bare] client $port $root/certs/ca.pem u 1 $bytes tls1.3 0
+    puts $server exit
+    catch {close $server}
+    set result {}
+    set total 0
+    foreach line [split [ReadFile $log] \n] {
+        if {[regexp {^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(recvfrom|read|recvmsg|poll|epoll_wait|select|pselect6|epoll_ctl|futex)\s*$} $line - calls name]} {
+            set each [expr {$calls / ($bytes / 1048576.0)}]
+            set total [expr {$total + $each}]
+            puts [format "%-14s %-12s %-7s %10.2f  a MiB read" calls tls $name $each]
+            lappend result [dict create case calls subject tls role $name value $each]
+        }
+    }
+    puts [format "%-14s %-12s %-7s %10.2f  a MiB read" calls tls all $total]
+    lappend result [dict create case calls subject tls role all value $total]
+    return $result
+}
+
+# Instructions by callgrind: a figure that does not depend on the machine's mood.
+proc ::build::BenchInstructions {dir subjects} {
+    variable root
+    if {[auto_execok valgrind] eq ""} {
+        puts "instructions   valgrind is not installed: not measured"
+        return {}
+    }
+    set result {}
+    foreach {name few many unit} {
+        handshake {h 20 0 tls1.3 0} {h 60 0 tls1.3 0} 40
+        read-MB {u 1 4000000 tls1.3 0} {u 1 12000000 tls1.3 0} 8
+        write-MB {d 1 4000000 tls1.3 0} {d 1 12000000 tls1.3 0} 8
+    } {
+        foreach subject {bare tls} {
+            set counts {}
+            foreach case [list $few $many] {
+                lappend counts [BenchGrind $dir [dict get $subjects $subject] [dict get $subjects bare] $case]
+            }
+            set each [expr {([lindex $counts 1] - [lindex $counts 0]) / double($unit)}]
+            puts [format "%-14s %-12s %-7s %10.0f  thousand instructions of the server" $name $subject "" [expr {$each / 1000}]]
+            lappend result [dict create case instructions-$name subject $subject role server value $each]
+        }
+    }
+    return $result
+}
+
+proc ::build::BenchGrind {dir server client case} {
+    variable root
+    set log [file join $dir callgrind.log]
+    set pipe [open |[list valgrind --tool=callgrind --callgrind-out-file=/dev/null --log-file=$log {*}$server server \
+        $root/certs/server-ec.pem $root/certs/server-ec.key 2>@stderr] r+]
+    fconfigure $pipe -buffering line
+    set port [gets $pipe]
+    exec {*}$client client $port $root/certs/ca.pem {*}$case
+    catch {exec kill -INT [pid $pipe]}
+    catch {close $pipe}
+    if {![regexp {Collected : (\d+)} [ReadFile $log] - count]} {
+        Fail "callgrind said nothing of its count"
+    }
+    return $count
+}
+
+# HTTPS requests a second by wrk, against the example server of tests/bench.
+proc ::build::BenchHttps {dir} {
+    variable root
+    if {[auto_execok wrk] eq ""} {
+        puts "https          wrk is not installed: not measured"
+        return {}
+    }
+    set server [open |[list [Shell] [file join $root tests bench https.tcl] $dir/package $root/certs 2>@stderr] r+]
+    set port [gets $server]
+    set result {}
+    foreach {role words} {keep-alive {} one-shot {-H {Connection: close}}} {
+        set output [exec wrk -t1 -c20 -d3s {*}$words https://127.0.0.1:$port/ 2>@1]
+        if {[regexp {Requests/sec:\s+([\d.]+)} $output - value]} {
+            puts [format "%-14s %-12s %-10s %7.0f  requests/s" https tls $role $value]
+            lappend result [dict create case https subject tls role $role value $value]
+        }
+    }
+    catch {exec kill [pid $server]}
+    catch {close $server}
+    return $result
+}
+
+proc ::build::BenchMore {dir subjects wanted} {
+    set result {}
+    puts ""
+    foreach {name script} {
+        idle {BenchIdle $dir $subjects 100}
+        idle {BenchIdle $dir $subjects 400}
+        idle {BenchIdle $dir $subjects 900}
+        start {BenchStart $dir}
+        inside {BenchInside $dir}
+        calls {BenchCalls $dir $subjects}
+        https {BenchHttps $dir}
+        instructions {BenchInstructions $dir $subjects}
+    } {
+        if {![llength $wanted] || $name in $wanted} {
+            lappend result {*}[eval $script]
+        }
+    }
+    return $result
+}
+
+# A plain SVG: for each case the ratio to the bare peer, one bar a subject.
+proc ::build::BenchChart {rows units} {
+    set colours {bare #888 tls #1f77b4 plain #ccc tls-1.7.22 #d62728 python #2ca02c node #9467bd}
+    set y 40
+    set body ""
+    set last ""
+    foreach row $rows {
+        dict with row {
+            if {$subject eq "plain"} {
+                continue
+            }
+            if {"$case/$role" ne $last} {
+                incr y 14
+                append body "<text x=\"10\" y=\"[expr {$y + 10}]\" font-weight=\"bold\">$case, as $role ([dict get $units $case])</text>\n"
+                incr y 16
+                set last $case/$role
+            }
+            set width [expr {min(430, 120.0 * $ratio)}]
+            append body "<text x=\"20\" y=\"[expr {$y + 10}]\">$subject</text>"
+            append body "<rect x=\"120\" y=\"$y\" width=\"[format %.1f $width]\" height=\"12\" fill=\"[dict get $colours $subject]\"/>"
+            append body "<text x=\"[format %.1f [expr {126 + $width}]]\" y=\"[expr {$y + 10}]\">[format %.2f $value] (x [format %.2f $ratio])</text>\n"
+            incr y 15
+        }
+    }
+    set height [expr {$y + 20}]
+    return "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"720\" height=\"$height\" font-family=\"sans-serif\" font-size=\"11\">
+<rect width=\"720\" height=\"$height\" fill=\"white\"/>
+<text x=\"10\" y=\"20\" font-size=\"14\">Ratio to a bare OpenSSL program (CPU a handshake: shorter is better; MB/s, round trips: longer is better)</text>
+<line x1=\"240\" y1=\"30\" x2=\"240\" y2=\"$height\" stroke=\"#888\" stroke-dasharray=\"2,3\"/>
+$body</svg>
+"
+}

@@ -1,0 +1,209 @@
+# A Tcl program under measurement, the counterpart of peer.c: the same words, the same
+# output. How it gets its channels is the first word: a directory with the package (on
+# its auto_path), a version of an installed tls package, or "plain" for no TLS.
+#
+#   tclsh subject.tcl HOW server cert key
+#   tclsh subject.tcl HOW client port ca task count bytes version resume
+#   tclsh subject.tcl HOW idle cert key          counts of connections on stdin, memory out
+
+proc LoadTls {how} {
+    if {$how eq "plain"} {
+        return
+    }
+    if {[string match {[0-9]*} $how]} {
+        package require -exact tls $how
+    } else {
+        set ::auto_path [linsert $::auto_path 0 $how]
+        package require -exact tls 2.1.0
+    }
+}
+
+proc Listen {how command certificate key} {
+    if {$how eq "plain"} {
+        return [socket -server $command -myaddr 127.0.0.1 0]
+    }
+    return [tls::socket -server $command -certfile $certificate -keyfile $key -request 0 -myaddr 127.0.0.1 0]
+}
+
+proc Accept {channel address port} {
+    fconfigure $channel -blocking 0 -translation binary -buffering full {*}$::settings
+    fileevent $channel readable [list Command $channel]
+}
+
+proc Command {channel} {
+    if {[catch {gets $channel line} length] || ($length < 0 && [eof $channel])} {
+        catch {close $channel}
+        return
+    }
+    if {$length < 0} {
+        return
+    }
+    lassign $line task bytes
+    switch -exact -- $task {
+        d {
+            set ::left($channel) $bytes
+            fileevent $channel readable {}
+            fileevent $channel writable [list Give $channel]
+        }
+        u {
+            set ::left($channel) $bytes
+            fileevent $channel readable [list Take $channel]
+        }
+        p {
+            set ::left($channel) $bytes
+            fconfigure $channel -buffering line
+            fileevent $channel readable [list Echo $channel]
+        }
+        default {
+            puts $channel ok
+            flush $channel
+        }
+    }
+}
+
+proc Give {channel} {
+    set step [expr {min($::left($channel), 65536)}]
+    puts -nonewline $channel [string range $::block 0 $step-1]
+    if {[incr ::left($channel) -$step] <= 0} {
+        flush $channel
+        fileevent $channel writable {}
+        fileevent $channel readable [list Command $channel]
+    }
+}
+
+proc Take {channel} {
+    set got [string length [read $channel [expr {min($::left($channel), 1048576)}]]]
+    if {[incr ::left($channel) -$got] <= 0} {
+        puts $channel ok
+        flush $channel
+        fileevent $channel readable [list Command $channel]
+    } elseif {[eof $channel]} {
+        close $channel
+    }
+}
+
+proc Echo {channel} {
+    if {[gets $channel line] < 0} {
+        if {[eof $channel]} {
+            close $channel
+        }
+        return
+    }
+    puts $channel $line
+    if {[incr ::left($channel) -1] <= 0} {
+        fileevent $channel readable [list Command $channel]
+    }
+}
+
+# ---- client: blocking, as the peer's
+
+proc Connect {how port ca version} {
+    if {$how eq "plain"} {
+        set channel [socket 127.0.0.1 $port]
+    } elseif {[string match 1.* $how]} {
+        set channel [tls::socket -cafile $ca -require 1 -request 1 -servername localhost \
+            -tls1 0 -tls1.1 0 -tls1.2 [expr {$version eq "tls1.2"}] -tls1.3 [expr {$version eq "tls1.3"}] 127.0.0.1 $port]
+    } else {
+        set channel [tls::socket -cafile $ca -servername localhost -minversion $version -maxversion $version \
+            {*}$::resume 127.0.0.1 $port]
+    }
+    fconfigure $channel -translation binary -buffering full {*}$::settings
+    return $channel
+}
+
+proc Task {channel task bytes} {
+    puts $channel "$task $bytes"
+    flush $channel
+    switch -exact -- $task {
+        d {
+            while {$bytes > 0} {
+                set got [string length [read $channel [expr {min($bytes, 1048576)}]]]
+                if {$got == 0} {
+                    error "truncated"
+                }
+                incr bytes -$got
+            }
+            return
+        }
+        p {
+            for {set i 0} {$i < $bytes} {incr i} {
+                puts $channel 12345
+                flush $channel
+                if {[gets $channel] ne "12345"} {
+                    error "truncated"
+                }
+            }
+            return
+        }
+        u {
+            while {$bytes > 0} {
+                set step [expr {min($bytes, 65536)}]
+                puts -nonewline $channel [string range $::block 0 $step-1]
+                incr bytes -$step
+            }
+            flush $channel
+        }
+    }
+    if {[gets $channel] ne "ok"} {
+        error "no answer"
+    }
+}
+
+proc Cpu {} {
+    set file [open /proc/self/schedstat]
+    set nanoseconds [lindex [gets $file] 0]
+    close $file
+    return [expr {$nanoseconds / 1e9}]
+}
+
+proc Client {how port ca task count bytes version resume} {
+    set ::resume [expr {$resume ? {-resume 1} : {}}]
+    set resumed 0
+    # What is loaded once (code, trust) is not the cost of a connection.
+    set start [clock microseconds]
+    set cpu [Cpu]
+    for {set i 0} {$i < $count} {incr i} {
+        set channel [Connect $how $port $ca $version]
+        Task $channel $task $bytes
+        if {$resume && [dict get [tls::connection $channel] session_reused]} {
+            incr resumed
+        }
+        close $channel
+    }
+    puts [format "%.6f %.6f %d" [expr {([clock microseconds] - $start) / 1e6}] [expr {[Cpu] - $cpu}] $resumed]
+}
+
+# ---- idle connections: this process is the server; "quiet" after the handshake, "used"
+# after a line each way. Prints KiB of resident memory per connection.
+
+proc Resident {} {
+    set file [open /proc/self/statm]
+    set pages [lindex [gets $file] 1]
+    close $file
+    return [expr {$pages * 4}]
+}
+
+set settings {}
+if {[info exists env(BENCH_SETTINGS)]} {
+    set settings $env(BENCH_SETTINGS)
+}
+set block [string repeat "0123456789abcdef" 4096]
+set argv [lassign $argv how what]
+LoadTls $how
+switch -exact -- $what {
+    server {
+        set listener [Listen $how Accept {*}$argv]
+        puts [lindex [fconfigure $listener -sockname] 2]
+        flush stdout
+        fileevent stdin readable {
+            switch -exact -- [gets stdin] {
+                memory { puts [Resident]; flush stdout }
+                default { exit }
+            }
+        }
+        vwait forever
+    }
+    client {
+        Client $how {*}$argv
+    }
+}
