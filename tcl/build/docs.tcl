@@ -32,17 +32,23 @@ proc ::build::Format {source format} {
     return [string trim $text \n]\n
 }
 
-# A style for the page: doctools itself has next to none.
+# Our own style for the page in place of the one that doctools puts there.
 proc ::build::Style {html} {
-    set style {<style type="text/css">
-body { max-width: 60em; margin: 2em auto; padding: 0 1em; font: 16px/1.5 sans-serif; color: #222; background: #fff }
-pre, code, .cmd, .const, .option, .arg, .method, .var { font-family: monospace; font-size: 0.95em }
-pre { background: #f4f4f0; border: 1px solid #ddd; padding: 0.7em 1em; overflow-x: auto }
-dt { margin-top: 0.9em } dd { margin-left: 1.6em }
-h1 { font-size: 1.6em } h2 { border-bottom: 1px solid #ccc; margin-top: 2em } h3 { margin-top: 1.5em }
-.opt { font-weight: bold } .const, .option, .method { color: #134 }
-</style>}
-    return [string map [list </head> $style\n</head>] $html]
+    set head {<meta name="viewport" content="width=device-width, initial-scale=1">
+<style type="text/css">
+body { max-width: 54em; margin: 2em auto; padding: 0 1em; font: 16px/1.5 sans-serif; color: #222; background: #fff }
+h1 { font-size: 1.6em } h2 { font-size: 1.35em; border-bottom: 1px solid #ccc; margin-top: 2em } h3 { margin-top: 1.6em }
+a { color: #0b5394 }
+pre, .cmd, .const, .option, .arg, .method, .var, .fun, .file { font-family: monospace; font-size: 0.95em }
+pre { background: #f5f5f1; border: 1px solid #ddd; padding: 0.7em 1em; overflow-x: auto }
+dt { margin-top: 1em; font-weight: 600 } dd { margin-left: 1.8em } dd > p:first-child { margin-top: 0.2em }
+.const, .option, .method { color: #134 } b { font-weight: 600 }
+.doctools_toc, .doctools_toc ul, .doctools_syntax, .doctools_requirements { list-style: none; padding-left: 1.2em }
+.doctools_synopsis { background: #f5f5f1; border: 1px solid #ddd; padding: 0.2em 0 }
+</style>
+</head>}
+    regsub {<style type="text/css">.*?</style>\s*</head>} $html [string map {& \\& \\ \\\\} $head] html
+    return $html
 }
 
 # Everything below directory dir; and with isKept, what is kept in doc/.
