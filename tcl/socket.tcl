@@ -109,6 +109,9 @@ proc ::tls::Connect {parts} {
             lappend options -verifyname [list $host]
         }
     }
+    if {[string is true -strict [LastOption $options -resume]]} {
+        lappend options -session_peer $host:$port
+    }
     Prepare {*}$options
     set channel [uplevel #0 [list {*}$socketCmd {*}[dict get $parts socket] $host $port]]
     try {
