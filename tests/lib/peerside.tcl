@@ -5,6 +5,7 @@
 #   send file          all bytes of the file
 #   receive count      so many bytes, kept
 #   both file count    send and receive, at once where the mode is event
+#   echo file          the same with a peer that sends everything back as it comes
 #   line text          one line out
 #   lines count        "line 1" and so on, 46 bytes each, each with its own puts
 #   gets               one line in, into `lines`
@@ -208,6 +209,15 @@ proc ::peers::Step-blocking {role kind args} {
                 Step-blocking $role {*}$step
             }
         }
+        echo {
+            set bytes [support::Read [lindex $args 0]]
+            for {set from 0} {$from < [string length $bytes]} {incr from 16000} {
+                set part [string range $bytes $from $from+15999]
+                puts -nonewline $channel $part
+                flush $channel
+                append received [read $channel [string length $part]]
+            }
+        }
         eof {
             append received [read $channel]
             Look
@@ -231,6 +241,10 @@ proc ::peers::Step-event {role kind args} {
             set out [support::Read [lindex $args 0]]
             set want [lindex $args 1]
         }
+        echo {
+            set out [support::Read [lindex $args 0]]
+            set want [string length $out]
+        }
         eof {
             set want -1
         }
@@ -241,7 +255,7 @@ proc ::peers::Step-event {role kind args} {
     if {$want != 0} {
         fileevent $channel readable ::peers::Readable
     }
-    support::Wait ::peers::done 30000
+    support::Wait ::peers::done 90000
     if {[lindex $done 0] eq "error"} {
         return -options [lindex $done 2] [lindex $done 1]
     }
@@ -272,7 +286,7 @@ proc ::peers::Writable {} {
             set out ""
             set sent 0
             # Only what the network has taken is sent.
-            support::Until {[chan pending output $channel] == 0} 20000
+            support::Until {[chan pending output $channel] == 0} 90000
             Finished
         }
     }
