@@ -90,7 +90,7 @@ proc ::support::Finish {} {
     IsOurs
     set dir [temporaryDirectory]
     if {[string match */build/tests/* $dir]} {
-        file delete -force {*}[glob -nocomplain -directory $dir * .*.*]
+        file delete -force {*}[glob -nocomplain -directory $dir *]
     }
     cleanupTests
     catch {file delete $dir}
