@@ -19,7 +19,7 @@ proc ::build::Demo {args} {
     puts "\nand what must be refused:"
     foreach {title server trust expected} {
         "wrong CA" server-ec other-ca {*certificate verify failed*issuer certificate*}
-        "wrong name" wrongname ca {*certificate verify failed*ostname mismatch*}
+        "wrong name" wrongname ca {*certificate verify failed*mismatch*}
         "expired" expired ca {*certificate verify failed*certificate has expired*}
     } {
         incr bad [ShowRefusal $certs $title $server $trust $expected]
