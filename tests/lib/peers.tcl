@@ -72,7 +72,8 @@ proc ::peers::Ours {role mode options plan {port 0}} {
     variable side
     set script [list source -encoding utf-8 $side]
     append script "\npeers::Run {*}\$words\n"
-    return [support::Child $script $role $mode $options $plan $port]
+    # Carriage returns would not survive `source`.
+    return [support::Child $script $role $mode $options [binary encode base64 $plan] $port]
 }
 
 # The port of our server.

@@ -9,6 +9,7 @@
 #   line text          one line out
 #   lines count        "line 1" and so on, 46 bytes each, each with its own puts
 #   gets               one line in, into `lines`
+#   head               lines in, up to an empty one
 #   eof                receive until the end, kept
 #   unimport           take TLS off
 #   import             put TLS on (again)
@@ -72,6 +73,7 @@ proc ::peers::GreetEnd {channel result} {
 }
 
 proc ::peers::Run {role mode options plan port} {
+    set plan [binary decode base64 $plan]
     set state [dict create error {} code {} closed {} count 0 sum {} lines {} protocol {} key {} alpn {} reused {}]
     try {
         lassign [Open $role $port $options] plain options
@@ -163,6 +165,11 @@ proc ::peers::Step {role mode options kind args} {
             set line ""
             support::Until {[gets $channel line] >= 0 || [eof $channel]}
             lappend seen(lines) [string trimright $line \r]
+        }
+        head {
+            while {![info exists seen(lines)] || [lindex $seen(lines) end] ne ""} {
+                Step $role $mode $options gets
+            }
         }
         close {
             Look
