@@ -1,0 +1,101 @@
+# Where this package at level 1 differs from tcl-tls 1.7.22 on purpose, and why.
+# Read by tests/differential.test and by the manual's section on compatibility. Each row:
+#
+#   program keys kind theirs ours reason
+#
+# program and keys are those of differential.tcl: program a pattern, keys a list of
+# patterns (string match). kind is
+#   values    theirs and ours are patterns that the two observations fit
+#   sometimes the same, but not every time: theirs depends on chance
+#   superset  the observations are lists, and everything of theirs is in ours
+# "(nothing)" stands for what was not observed, because the program had ended before.
+# A row that fits nothing any more is an error of the test.
+
+namespace eval ::differences {
+    variable rows {
+        {no12 {handshake version cipher answer} values {1 {handshake failed: tlsv1 alert protocol version}*} {0 1}
+            {Protocol flags leave no holes. 1.7.22 lets the library take the part below the hole, so that "-tls1.2 0"
+            alone ends at TLS 1.1, which no modern server accepts; here it means TLS 1.3.}}
+        {no12 {version cipher answer} values (nothing) * {See "-tls1.2 0" above: here there is a connection.}}
+        {pop3 socket values {1 {protocol not supported}} {0 ok}
+            {"-ssl3 1" is an error of 1.7.22 where the library lacks SSL 3, and tcllib's pop3 asks for it: here it is
+            an error only if no other protocol remains enabled.}}
+        {pop3 {handshake version cipher answer} values (nothing) * {See "-ssl3 1" above: here there is a connection.}}
+        {ciphersuites socket values {1 {bad option "-ciphersuites"*}} {0 ok} {1.7.22 has no option for the suites of TLS 1.3.}}
+        {ciphersuites {handshake version cipher answer} values (nothing) * {1.7.22 has no option for the suites of TLS 1.3.}}
+        {alpn end values {*bad option "-alpn"*} (nothing) {1.7.22 has no ALPN.}}
+        {alpn {answer server} values (nothing) * {1.7.22 has no ALPN.}}
+        {busyloop end sometimes CHILD* (nothing)
+            {In 1.7.22 a handshake that is driven on a non-blocking socket before it is connected breaks the connection,
+            or the process.}}
+        {busyloop {loop answer} sometimes (nothing) * {See above: here the loop ends with a connection.}}
+        {model end values {CHILDSTATUS 124*} (nothing)
+            {-model in 1.7.22 stacks TLS on the model channel in place of the one that is imported, and the program hangs.}}
+        {model {handshake answer} values (nothing) * {See above: here both channels work.}}
+
+        {statuskeys keys superset * * {More keys; those of 1.7.22 are all there.}}
+        {statuslocal {keys peer} superset * * {More keys; those of 1.7.22 are all there.}}
+        {callbackwords certkeys superset * * {More keys; those of 1.7.22 are all there.}}
+        {statusbefore status values {0 {sbits 0 version *}} {0 {}}
+            {tls::status is empty before the handshake is done: a version that is not agreed yet is none.}}
+        {callbackwords words superset * *
+            {-command is told of messages and sessions, too. A script that throws on these words is not told again,
+            and there is no background error.}}
+
+        {* {handshake again flush default no12 only13} values {1 {handshake failed: *}} {1 {handshake failed: *}}
+            {The same beginning, then more: what the library found out, and what to check.}}
+        {expiredwrite flush values {1 {error flushing "*": software caused connection abort}} {1 {handshake failed: certificate verify failed*}}
+            {The reason, in place of the bare POSIX text.}}
+        {expiredwrite gets values {0 {}} {1 {handshake failed: *}} {A failed connection is an error, not an empty line.}}
+        {expired code values NONE {TLS VERIFY CERT_HAS_EXPIRED {certificate has expired}} {errorCode is always structured.}}
+        {* background values {{SSL channel "*": error: *}} {}
+            {1.7.22 raises a background error for every TLS error of a channel without -command. The operation that fails
+            reports it already, so here there is none.}}
+        {verify-* errors values {{certificate verify failed}} {{handshake failed: certificate verify failed due to *}}
+            {The error word of -command has the whole message.}}
+
+        {badoption {socket init import} values {1 {bad option "-nonsense": must be *}} {1 {bad option "-nonsense": must be one of *}}
+            {More options to choose from; one form of the message for all three commands.}}
+        {usage {{tls::ciphers a b c d} tls::handshake tls::unimport} values {1 {wrong # args: should be "tls::*}} {1 {wrong # args: should be "tls::*}}
+            {The commands take more arguments than they did.}}
+        {usage {{tls::version 1}} values {0 {OpenSSL *}} {1 {wrong # args: should be "tls::version"}}
+            {1.7.22 ignores arguments of tls::version, and gives the version of the headers it was compiled with.}}
+        {bad-cafile import values {0 CHANNEL} {0 {couldn't read "/nonexistent/ca.pem"*}}
+            {A trust store that cannot be read is an error, not an empty one.}}
+        {bad-certfile import values {0 {unable to set certificate file *}} {0 {couldn't read *: no such file or directory}}
+            {The system's own reason.}}
+        {bad-keyfile import values {0 {unable to set public key file *}} {0 {couldn't read *: no such file or directory}}
+            {The system's own reason; and it is the private key.}}
+        {bad-mismatch import values {0 {private key does not match the certificate *}} {0 {private key does not match the certificate *}}
+            {The file is named.}}
+        {bad-nopem import values {0 {unable to set certificate file *no start line}} {0 {no certificate found *}}
+            {Says what was looked for.}}
+        {bad-dhparams import values {0 {Could not find DH parameters file}} {0 {couldn't read *: no such file or directory}}
+            {The file is named.}}
+        {bad-badboolean import values {0 {expected boolean value but got "maybe"}} {0 {bad value for "-require": expected boolean value but got "maybe"}}
+            {The option is named.}}
+        {bad-badcipher import values {0 CHANNEL} {0 {no cipher matches "NONSENSE"}}
+            {A cipher string that leaves nothing to agree on is an error at once, not a failure of the handshake.}}
+        {bad-noprotocol import values {0 {no valid protocol selected}} {0 {no protocol enabled}} {Other words.}}
+        {password wrong values {0 {unable to set public key file *bad decrypt}} {0 {wrong password for the private key *}}
+            {Says that it is the password.}}
+        {nolistener listen values {0 listens} {1 {couldn't read "/nonexistent/cert.pem"*}}
+            {A listener whose identity cannot be used does not come up: 1.7.22 fails at every connection.}}
+
+        {starttls -buffersize values 4096 16384 {One full record, unless the program has chosen a size.}}
+        {clientcert {answer clientRead} values * *
+            {The intermediates in -certfile are sent. 1.7.22 sends the leaf alone, and a peer that trusts only the
+            root cannot verify it.}}
+        {clientcert {subject version} values (nothing) * {See above: here the server sees the client's certificate.}}
+        {misc x509 values {*issuer=?serial=*} {*issuer=O = One Man Band, CN = Unknown?serial=*}
+            {A self-signed certificate names its issuer, which is its subject.}}
+        {ciphers nonsense values {1 {bad protocol "nonsense": must be *}} {1 {bad protocol "nonsense": must be one of *}}
+            {One form of the message for all commands.}}
+        {ciphers {ssl2 ssl3} values {1 {protocol not supported}} {1 {protocol "ssl?" is not supported by the library}}
+            {The protocol is named.}}
+        {ciphers tls1.2 values {* TLS_AES_128_GCM_SHA256 *} {AES128-GCM-SHA256 *}
+            {What TLS 1.2 can use: the suites of TLS 1.3 are another list.}}
+        {ciphers tls1.3 values * {TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256}
+            {1.7.22 lists what TLS 1.2 has.}}
+    }
+}
