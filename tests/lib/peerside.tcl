@@ -167,7 +167,8 @@ proc ::peers::Step {role mode options kind args} {
             lappend seen(lines) [string trimright $line \r]
         }
         head {
-            while {![info exists seen(lines)] || [lindex $seen(lines) end] ne ""} {
+            Step $role $mode $options gets
+            while {[lindex $seen(lines) end] ne ""} {
                 Step $role $mode $options gets
             }
         }
