@@ -19,7 +19,7 @@ proc ::build::Format {source format} {
     set path [file join $root doc $source.man]
     ::doctools::new formatter -format $format -file $source.man -module $source
     try {
-        set text [formatter format [ReadFile $path]]
+        set text [formatter format [string map [list "\[comment measured\]" [Measured]] [ReadFile $path]]]
         set warnings [formatter warnings]
     } finally {
         formatter destroy
@@ -30,6 +30,52 @@ proc ::build::Format {source format} {
     # The package is described, not dated: no trailing blanks, one newline at the end.
     regsub -all -line {[ \t]+$} $text {} text
     return [string trim $text \n]\n
+}
+
+# The measured differences to 1.7.22, as a list: those of tests/lib/differences.tcl, where
+# tests keep and check them. Stands in the manual in the place of [comment measured].
+proc ::build::Measured {} {
+    variable root
+    set path [file join $root tests lib differences.tcl]
+    if {![file exists $path]} {
+        return ""
+    }
+    uplevel #0 [list source -encoding utf-8 $path]
+    set items {}
+    foreach row $::differences::rows {
+        lassign $row program keys kind theirs ours reason
+        set reason [regsub -all {\s+} [string trim $reason] { }]
+        if {[string match "See *above*" $reason]} {
+            continue
+        }
+        set said ""
+        if {$kind eq "values"} {
+            set said " [Said "1.7.22" $theirs] [Said "Here" $ours]"
+        }
+        set program [expr {$program eq "*" ? "everywhere" : [string trimright $program "-*"]}]
+        dict lappend items "\[emph {$program}\]: [string map {[ [lb] ] [rb]} $reason]" [string trim $said]
+    }
+    set text "\[list_begin itemized\]\n"
+    dict for {reason said} $items {
+        append text "\[item\] [string trim "$reason [lindex $said 0]"]\n"
+    }
+    return "$text\[list_end\]"
+}
+
+# What was observed, in the words of a pattern of differences.tcl; "" if it says nothing.
+proc ::build::Said {who pattern} {
+    # What catch gave: {1 {message}}, or {0 result}.
+    regexp {^[01] (.*)$} $pattern - pattern
+    if {[regexp {^\{(.*)\}$} $pattern - inner] && [info complete $inner]} {
+        set pattern $inner
+    }
+    if {![info complete $pattern]} {
+        set pattern [string map {\{ {} \} {}} $pattern]
+    }
+    if {$pattern in {* {} (nothing) CHANNEL listens ok} || [string match "CHILDSTATUS*" $pattern] || [string length $pattern] < 3} {
+        return ""
+    }
+    return "$who: \[const {[string map {* ... ? . [ [lb] ] [rb]} $pattern]}\]."
 }
 
 # Our own style for the page in place of the one that doctools puts there.
