@@ -77,10 +77,29 @@ proc ::tls::LastOption {options name} {
     return $result
 }
 
+# The defaults of tls::init that go with these options: a context brings its own
+# configuration along.
+proc ::tls::DefaultsFor {options} {
+    variable defaults
+    if {[LastOption $options -context] eq ""} {
+        return $defaults
+    }
+    set result {}
+    foreach {option value} [dict get [SplitOptions $defaults] tls] {
+        if {![IsShared $option]} {
+            lappend result $option $value
+        }
+    }
+    return $result
+}
+
 # Like the socket command, with TLS on the channel.
 proc ::tls::socket {args} {
     variable defaults
-    set parts [SplitOptions [concat $defaults $args]]
+    set parts [SplitOptions $args]
+    if {[llength $defaults]} {
+        set parts [SplitOptions [concat [DefaultsFor [dict get $parts tls]] $args]]
+    }
     if {[dict get $parts server]} {
         if {[llength [dict get $parts rest]] != 1} {
             return -code error -errorcode {TCL WRONGARGS} \
@@ -109,7 +128,7 @@ proc ::tls::Connect {parts} {
             lappend options -verifyname [list $host]
         }
     }
-    if {[string is true -strict [LastOption $options -resume]]} {
+    if {[string is true -strict [LastOption $options -resume]] && [LastOption $options -session_peer] eq ""} {
         lappend options -session_peer $host:$port
     }
     Prepare {*}$options
