@@ -12,6 +12,7 @@
 #   head               lines in, up to an empty one
 #   eof                receive until the end, kept
 #   unimport           take TLS off
+#   unimport-wait      the same, when the peer has said goodbye
 #   import             put TLS on (again)
 #   plain              (first) begin without TLS
 #   pause ms           nothing
@@ -138,6 +139,15 @@ proc ::peers::Step {role mode options kind args} {
         unimport {
             Look
             tls::unimport $channel {*}$args
+        }
+        unimport-wait {
+            Look
+            if {$mode eq "blocking"} {
+                tls::unimport $channel -wait 10000
+            } else {
+                tls::unimport $channel -command {apply {args {set ::peers::unimported $args}}}
+                support::Wait ::peers::unimported
+            }
         }
         pause {
             support::Sleep [lindex $args 0]
