@@ -119,6 +119,27 @@ proc ::build::MakeDocs {dir isKept} {
     foreach {file source format} $kept {
         file copy -force [file join $dir $source[dict get $endings $format]] [file join $root doc $file]
     }
+    set readme [file join $root README.md]
+    set text [ReadFile $readme]
+    set linked [Relink $text [ReadFile [file join $root doc tls.md]]]
+    if {$linked ne $text} {
+        WriteFile $readme $linked
+    }
+}
+
+# Links to chapters of the manual, [Title](doc/tls.md#section4): doctools numbers these.
+proc ::build::Relink {text manual} {
+    foreach {- anchor title} [regexp -all -inline -line {^#+ <a name='(\w+)'></a>(.*)$} $manual] {
+        set title [string map {\\ {}} $title]
+        foreach {- before} [regexp -all -inline {\[([^]]*)\]\(doc/tls\.md#} $text] {
+            if {$before eq $title} {
+                set from [string first "\[$title\](doc/tls.md#" $text]
+                set until [string first ")" $text [expr {$from + [string length $title] + 3}]]
+                set text [string replace $text $from $until "\[$title\](doc/tls.md#$anchor)"]
+            }
+        }
+    }
+    return $text
 }
 
 # The files in doc/ that are not what their source makes now.
