@@ -38,7 +38,7 @@ proc ::tcllib::Config {name text} {
     set path [file join [Dir] $name]
     file mkdir [file dirname $path]
     set channel [open $path w]
-    puts $channel $text
+    puts -nonewline $channel $text
     close $channel
     return $path
 }
@@ -66,6 +66,8 @@ proc ::tcllib::At {level script} {
         interp eval $interp [list set auto_path [linsert $::auto_path 0 $::support::package]]
         interp eval $interp [list package require -exact tls [dict get {1 1.9.0 2 2.1.0} $level]]
         interp eval $interp {
+            # imap4 looks at it.
+            set argv0 ""
             set background {}
             interp bgerror {} {apply {{message options} {lappend ::background $message}}}
             proc sleep {ms} {
