@@ -144,6 +144,12 @@ recipe fuzz {?seconds?} {libFuzzer on certificates, options, identities and hand
     return [Fuzz {*}$args]
 }
 
+recipe soak {?minutes? ?check ...?} {20,000 cycles, 900 idle connections, and everything at once in threads} {
+    Setup base test
+    Use soak
+    return [Soak {*}$args]
+}
+
 recipe bench {?-peers? ?case ...?} {what TLS costs here, beside bare OpenSSL and others} {
     Setup base test
     Use bench
