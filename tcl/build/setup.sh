@@ -14,6 +14,7 @@ base | OpenSSL 3, headers to compile against | header openssl/ssl.h | libssl-dev
 base | critcl, compiles the C rooms | tclpackage critcl | critcl tcllib tcl-dev | tcl-devel tcllib | tcl-dev tcl-lib | tcl tcllib | critcl tcllib
 base | the system's CA certificates | exists /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/cert.pem /etc/ssl/cert.pem | ca-certificates | ca-certificates | ca-certificates | ca-certificates | ca-certificates
 test | the openssl command, makes certificates | have openssl | openssl | openssl | openssl | openssl | openssl@3
+test | the kill program, ends what tests have started | exists /bin/kill /usr/bin/kill | procps | util-linux | util-linux | util-linux |
 test | threads for Tcl, some tests use them | tclpackage Thread | tcl-thread | tcl-thread | tcl-thread | |
 sanitize | the sanitizers' libraries | runtime libasan.so && runtime libubsan.so | gcc | libasan libubsan | libsanitizer | gcc-libs |
 lint | clang, a second opinion on the C | have clang | clang | clang | clang | clang | llvm
