@@ -24,11 +24,23 @@ valgrind | valgrind, finds memory errors | have valgrind && symbols | valgrind l
 peers | nginx, a server to test against | have nginx || exists /usr/sbin/nginx | nginx | nginx | nginx | nginx | nginx
 peers | curl, a client to test against | have curl | curl | curl | curl | curl | curl
 peers | gnutls-cli and gnutls-serv, another TLS library | have gnutls-cli && have gnutls-serv | gnutls-bin | gnutls-utils | gnutls-utils | gnutls | gnutls
+peers | tinyproxy, an HTTP proxy | have tinyproxy || elsewhere | tinyproxy | | | |
+peers | stunnel, TLS for servers without | have stunnel4 || elsewhere | stunnel4 | | | |
+peers | dovecot, a server for IMAP and POP3 | server dovecot || elsewhere | dovecot-imapd dovecot-pop3d | | | |
+peers | exim, a mail server | server exim4 || exists /usr/sbin/sendmail || elsewhere | exim4-daemon-light | | | |
+peers | slapd, an LDAP server | server slapd || elsewhere | slapd | | | |
+peers | unbound, DNS over TLS | server unbound || elsewhere | unbound | | | |
+peers | ngircd, an IRC server | server ngircd || elsewhere | ngircd | | | |
+peers | tdom, which the package rest needs | tclpackage tdom || elsewhere | tdom | | | |
+peers | tcl-tls 1.7, to compare with | tclpackage "tls 1.7" || elsewhere | tcl-tls | | | |
 END
 }
 
 have() { command -v "$1" >/dev/null 2>&1; }
 exists() { for path; do [ -e "$path" ] && return 0; done; return 1; }
+server() { have "$1" || exists "/usr/sbin/$1"; }
+# Systems without apt-get do without some programs; their tests are skipped.
+elsewhere() { [ "$manager" != apt-get ]; }
 header() {
     have gcc && echo "#include <$1>" | gcc $(pkg-config --cflags openssl 2>/dev/null) -E - >/dev/null 2>&1
 }
@@ -73,10 +85,22 @@ refresh() {
     fi
 }
 
+# The servers that the tests use are not for the system to start.
+policy=/usr/sbin/policy-rc.d
+unstarted() {
+    case " $groups " in *" peers "*) ;; *) return ;; esac
+    if [ ! -e "$policy" ]; then
+        trap 'asroot rm -f "$policy"' EXIT
+        trap 'exit 1' HUP INT TERM
+        asroot sh -c "printf '#!/bin/sh\\nexit 101\\n' >$policy && chmod 755 $policy"
+    fi
+}
+
 install() {
     case $manager in
         apt-get)
             refresh
+            unstarted
             asroot env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@" ||
                 { asroot apt-get -qq update &&
                     asroot env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@"; }

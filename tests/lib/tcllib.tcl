@@ -126,9 +126,6 @@ unset -nocomplain ::env(SSL_CERT_DIR)
 foreach name {http_proxy https_proxy HTTP_PROXY HTTPS_PROXY no_proxy NO_PROXY all_proxy ALL_PROXY} {
     unset -nocomplain ::env($name)
 }
-foreach name {dovecot exim4 ngircd slapd stunnel4 tinyproxy unbound} {
-    testConstraint $name [expr {[programs::Path $name] ne ""}]
-}
 testConstraint tcllib [tcllib::Has pop3]
 testConstraint tdom [tcllib::Has tdom]
 testConstraint superuser [expr {![catch {exec id -u} uid] && $uid == 0}]
