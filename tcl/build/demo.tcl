@@ -50,26 +50,12 @@ proc ::build::StartServer {certs name} {
     return [list $server $port]
 }
 
-# This machine's name. A bare system may not know the usual one; the certificates hold both.
-proc ::build::Host {} {
-    variable host
-    if {![info exists host]} {
-        set listener [socket -server {apply {args {}}} 0]
-        set host localhost
-        if {[catch {close [socket localhost [lindex [fconfigure $listener -sockname] 2]]}]} {
-            set host 127.0.0.1
-        }
-        close $listener
-    }
-    return $host
-}
-
-# Fetches https://localhost:port/, or what stands for it, with Tcl's http package. Returns a dict: code, bytes,
+# Fetches https://localhost:port/ with Tcl's http package. Returns a dict: code, bytes,
 # ms, status and connection. The connection is kept alive to be asked about.
 proc ::build::Fetch {port cafile} {
     ::http::register https 443 [list ::tls::socket -cafile $cafile -alpn http/1.1]
     set began [clock microseconds]
-    set token [::http::geturl https://[Host]:$port/ -timeout 20000 -keepalive 1]
+    set token [::http::geturl https://localhost:$port/ -timeout 20000 -keepalive 1]
     set ms [expr {([clock microseconds] - $began) / 1000.0}]
     try {
         if {[::http::status $token] ne "ok"} {
@@ -94,7 +80,7 @@ proc ::build::ShowPage {certs} {
     } finally {
         close $server
     }
-    puts "fetched: https://[Host]:$port/\n"
+    puts "fetched: https://localhost:$port/\n"
     set status [dict get $page status]
     set connection [dict get $page connection]
     foreach {title value} [list \
