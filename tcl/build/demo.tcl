@@ -108,6 +108,8 @@ proc ::build::ShowRefusal {certs title name trust expected} {
         Fetch $port [file join $certs $trust.pem]
         set message "NOT REFUSED"
     } on error {message} {
+        # What http puts in front of it.
+        regsub {^connect failed (?=.)} $message {} message
     } finally {
         close $server
     }
