@@ -75,14 +75,15 @@ proc ::tcllib::At {level script} {
                 vwait ::slept
             }
             # vwait that does not wait for ever.
-            proc await {name {ms 10000}} {
-                set timer [after $ms [list set $name late]]
+            proc await {name} {
+                set timer [after $::limit [list set $name late]]
                 uplevel #0 [list vwait $name]
                 after cancel $timer
                 upvar #0 $name variable
                 return $variable
             }
         }
+        interp eval $interp [list set limit [expr {int(10000 * $::support::slow)}]]
         dict for {name value} $variables {
             interp eval $interp [list set $name $value]
         }
