@@ -13,7 +13,8 @@ static int FuzzPassword(char *buffer, int size, int isWriting, void *unused)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     Tcl_Interp *interp = FuzzInterp();
-    EVP_PKEY *key = X509LoadKey(interp, "-key", bytes, size, FuzzPassword, NULL);
+    X509Password password = {FuzzPassword, NULL, 0, 0};
+    EVP_PKEY *key = X509LoadKey(interp, "-key", bytes, size, &password);
     Identity identity;
     Config config;
 
