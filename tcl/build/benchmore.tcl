@@ -36,21 +36,29 @@ proc ::build::BenchIdle {dir subjects count} {
     return $result
 }
 
-# Milliseconds of a script in a fresh process, less those of an empty one.
+# Milliseconds of package require in a fresh process: over a bare tclsh, and over one that
+# requires an empty package from the same directory (Tcl's own search through its indexes).
 proc ::build::BenchStart {dir} {
     set file [file join $dir start.tcl]
-    foreach {name script} [list bare {} require "lappend auto_path $dir/package; package require -exact tls 2.1.0"] {
-        WriteFile $file $script
-        set times {}
-        for {set i 0} {$i < 21} {incr i} {
+    file mkdir $dir/empty
+    WriteFile $dir/empty/pkgIndex.tcl {package ifneeded emptypackage 1.0 {package provide emptypackage 1.0}}
+    set scripts [list bare {} empty "lappend auto_path $dir/empty; package require emptypackage" \
+        require "lappend auto_path $dir/package; package require -exact tls 2.1.0"]
+    for {set i 0} {$i < 21} {incr i} {
+        foreach {name script} $scripts {
+            WriteFile $file $script
             set start [clock microseconds]
             exec [Shell] $file
-            lappend times [expr {([clock microseconds] - $start) / 1000.0}]
+            lappend times($name) [expr {([clock microseconds] - $start) / 1000.0}]
         }
-        set median($name) [Median $times]
     }
-    puts [format "%-14s %-12s %-7s %10.2f  ms over bare tclsh (%.2f)" start tls "" [expr {$median(require) - $median(bare)}] $median(bare)]
-    return [list [dict create case start subject tls role "" value [expr {$median(require) - $median(bare)}]]]
+    set result {}
+    foreach name {bare empty} {
+        set value [expr {[Median $times(require)] - [Median $times($name)]}]
+        puts [format "%-14s %-12s %-7s %10.2f  ms over a tclsh of %.2f" start tls $name $value [Median $times($name)]]
+        lappend result [dict create case start subject tls role over-$name value $value]
+    }
+    return $result
 }
 
 # In-process figures: the first and the second connection with the system's trust store,

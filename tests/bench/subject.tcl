@@ -187,7 +187,8 @@ set settings {}
 if {[info exists env(BENCH_SETTINGS)]} {
     set settings $env(BENCH_SETTINGS)
 }
-set block [string repeat "0123456789abcdef" 4096]
+# Bytes, as what is read from a file is.
+set block [binary format a* [string repeat "0123456789abcdef" 4096]]
 set argv [lassign $argv how what]
 LoadTls $how
 switch -exact -- $what {
