@@ -16,6 +16,7 @@ base | the system's CA certificates | exists /etc/ssl/certs/ca-certificates.crt 
 test | the openssl command, makes certificates | have openssl | openssl | openssl | openssl | openssl | openssl@3
 test | the kill program, ends what tests have started | exists /bin/kill /usr/bin/kill | procps | util-linux | util-linux | util-linux |
 test | threads for Tcl, some tests use them | tclpackage Thread | tcl-thread | tcl-thread | tcl-thread | |
+test | virtual file systems for Tcl, some tests use them | tclpackage vfs || ! have apt-get | tcl-vfs | | | |
 sanitize | the sanitizers' libraries | runtime libasan.so && runtime libubsan.so | gcc | libasan libubsan | libsanitizer | gcc-libs |
 lint | clang, a second opinion on the C | have clang | clang | clang | clang | clang | llvm
 lint | clang-tidy, static analysis | have clang-tidy | clang-tidy | clang-tools-extra | clang-extra-tools | clang | llvm
