@@ -138,7 +138,7 @@ recipe valgrind {?pattern ...?} {the tests under valgrind} {
     return [Valgrind {*}$args]
 }
 
-recipe fuzz {?seconds?} {libFuzzer on certificates, options, identities and handshakes} {
+recipe fuzz {?seconds?} {libFuzzer on certificates, options, identities, handshakes and sessions} {
     Setup base test lint
     Use fuzz
     return [Fuzz {*}$args]

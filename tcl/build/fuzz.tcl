@@ -2,7 +2,7 @@
 # goes to build/fuzz/; a past finding is kept in tests/fuzz/corpus/<target>/ and run first.
 
 namespace eval ::build {
-    variable fuzzTargets {certificate options identity handshake}
+    variable fuzzTargets {certificate options identity handshake session}
 }
 
 # The C of all rooms as one file, with lines that name the rooms.
