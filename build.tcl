@@ -3,7 +3,7 @@
 # A shell reads on in the next line, which finds a tclsh; for Tcl it is a comment. \
 exec sh "$(dirname -- "$0")/tcl/build/start.sh" "$0" "$@"
 
-package require Tcl 8.6
+package require Tcl 8.6-
 namespace eval ::build {
     variable root [file dirname [file normalize [info script]]]
     variable recipes {}

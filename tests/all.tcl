@@ -12,7 +12,7 @@
 #   CI_REQUIRE_PEERS  1: a test skipped for lack of a peer program is a failure
 #   TLS_TEST_JOBS     files at a time, if not two
 
-package require Tcl 8.6
+package require Tcl 8.6-
 
 namespace eval ::all {
     variable tests [file dirname [file normalize [info script]]]

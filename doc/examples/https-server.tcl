@@ -63,7 +63,7 @@ proc answer {channel head} {
         puts $channel "Content-Type: text/html; charset=utf-8"
         puts $channel "Content-Length: [string length $page]"
         puts $channel "Connection: [expr {$keep ? "keep-alive" : "close"}]\n"
-        fconfigure $channel -translation {auto lf} -encoding binary
+        fconfigure $channel -translation {auto lf} -encoding iso8859-1
         if {$method ne "HEAD"} {
             puts -nonewline $channel $page
         }

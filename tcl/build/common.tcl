@@ -49,5 +49,5 @@ proc ::build::HttpReason {token} {
         set status [::http::status $token]
         return [expr {$status eq "eof" ? "the server closed the connection" : $status}]
     }
-    return [regsub {^connect failed (?=.)} $reason {}]
+    return [regsub {^connect failed:? (?=.)} $reason {}]
 }

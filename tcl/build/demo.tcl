@@ -109,7 +109,7 @@ proc ::build::ShowRefusal {certs title name trust expected} {
         set message "NOT REFUSED"
     } on error {message} {
         # What http puts in front of it.
-        regsub {^connect failed (?=.)} $message {} message
+        regsub {^connect failed:? (?=.)} $message {} message
     } finally {
         close $server
     }

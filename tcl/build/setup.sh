@@ -11,7 +11,7 @@ base | tclsh, runs build.tcl and the package | have tclsh || have tclsh8.6 | tcl
 base | a C compiler | have gcc && header stdio.h | gcc libc6-dev | gcc | gcc musl-dev | gcc |
 base | pkg-config, finds the libraries | have pkg-config | pkg-config | pkgconf-pkg-config | pkgconf | pkgconf | pkgconf
 base | OpenSSL 3, headers to compile against | header openssl/ssl.h | libssl-dev | openssl-devel | openssl-dev | openssl | openssl@3
-base | critcl, compiles the C rooms | tclpackage critcl | critcl tcllib tcl-dev | tcl-devel tcllib | tcl-dev tcl-lib | tcl tcllib | critcl tcllib
+base | critcl, compiles the C rooms | tclpackage critcl && { elsewhere || exists "/usr/include/tcl$(tclversion)/tcl.h"; } | critcl tcllib tcl-dev | tcl-devel tcllib | tcl-dev tcl-lib | tcl tcllib | critcl tcllib
 base | the system's CA certificates | exists /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/cert.pem /etc/ssl/cert.pem | ca-certificates | ca-certificates | ca-certificates | ca-certificates | ca-certificates
 test | the openssl command, makes certificates | have openssl | openssl | openssl | openssl | openssl | openssl@3
 test | the kill program, ends what tests have started | exists /bin/kill /usr/bin/kill | procps | util-linux | util-linux | util-linux |
@@ -54,6 +54,30 @@ tclpackage() {
         fi
     done
     return 1
+}
+# The version of the tclsh that all this is for.
+tclversion() {
+    for tclsh in ${TCLSH:+"$TCLSH"} tclsh8.6 tclsh; do
+        if have "$tclsh"; then
+            echo 'puts [info tclversion]' | "$tclsh"
+            return
+        fi
+    done
+}
+# Debian's packages for the default Tcl have others beside them for this one, where that
+# is not the default: tcl9.0-thread for tcl-thread.
+special() {
+    version=$(tclversion)
+    for name; do
+        case $version:$name in
+            [1-9]*.*:tcl-*)
+                if apt-cache show "tcl$version-${name#tcl-}" >/dev/null 2>&1; then
+                    name=tcl$version-${name#tcl-}
+                fi
+                ;;
+        esac
+        echo "$name"
+    done
 }
 # valgrind cannot start without the symbols of the C library's loader.
 symbols() { valgrind -q true >/dev/null 2>&1; }
@@ -102,6 +126,7 @@ install() {
         apt-get)
             refresh
             unstarted
+            set -- $(special "$@")
             asroot env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@" ||
                 { asroot apt-get -qq update &&
                     asroot env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@"; }

@@ -15,7 +15,7 @@ namespace eval ::differential {
     variable theirs 1.7.22
     variable ours 1.9.0
     variable prelude {
-        package require Tcl 8.6
+        package require Tcl 8.6-
         set background {}
         interp bgerror {} {apply {{message options} {lappend ::background $message}}}
         set seen {}

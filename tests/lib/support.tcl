@@ -7,7 +7,7 @@
 #
 # (in tests/peers: .. lib support.tcl). `test`, `makeFile` and so on are tcltest's.
 
-package require Tcl 8.6
+package require Tcl 8.6-
 package require tcltest 2.3
 namespace import -force ::tcltest::*
 
