@@ -87,14 +87,21 @@ recipe get {URL ?-o file?} {fetch a page over verified TLS with the system's tru
     return [Get {*}$args]
 }
 
-recipe package {DIR} {a self-contained package below DIR, for TCLLIBPATH=DIR} {
-    if {[llength $args] != 1} {
-        Fail "usage: package DIR"
+recipe package {DIR ?-static-openssl?} {a self-contained package below DIR, for TCLLIBPATH=DIR} {
+    set variant [expr {[lindex $args 1] eq "-static-openssl" ? "static" : "release"}]
+    if {[llength $args] != ($variant eq "static" ? 2 : 1)} {
+        Fail "usage: package DIR ?-static-openssl?"
     }
     Setup base
     Use package
-    puts "[MakePackage [lindex $args 0] release] is ready: TCLLIBPATH={[file normalize [lindex $args 0]]} tclsh"
+    puts "[MakePackage [lindex $args 0] $variant] is ready: TCLLIBPATH={[file normalize [lindex $args 0]]} tclsh"
     return 0
+}
+
+recipe tea {DIR} {a source tree with configure and make, which needs no critcl} {
+    Use package
+    Use tea
+    return [Tea {*}$args]
 }
 
 recipe install {?DIR?} {the same into DIR, by default where tclsh looks for packages} {

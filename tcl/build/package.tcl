@@ -89,6 +89,56 @@ proc ::build::Places {} {
     return [concat $site [lsearch -all -inline -not $places */local/*]]
 }
 
+# Where the man page goes for packages in directory place: PREFIX/share/man/mann for
+# PREFIX/lib... and PREFIX/share..., else no page is installed.
+proc ::build::ManDirectory {place} {
+    set words [file split $place]
+    set found [lsearch -all -regexp $words {^(lib|lib32|lib64|share)$}]
+    if {![llength $found] || [lindex $found end] == 0} {
+        return ""
+    }
+    return [file join {*}[lrange $words 0 [lindex $found end]-1] share man mann]
+}
+
+# True of a man page that install put there, and of a path where nothing is.
+proc ::build::IsOurPage {page} {
+    return [expr {![file exists $page] || ([file isfile $page] && [regexp {TLS for Tcl channels} [ReadFile $page]])}]
+}
+
+# Makes a directory; returns those that were not there before, innermost last.
+proc ::build::MakeDirectory {dir} {
+    set fresh {}
+    for {set outer $dir} {![file exists $outer]} {set outer [file dirname $outer]} {
+        set fresh [linsert $fresh 0 $outer]
+    }
+    file mkdir $dir
+    return $fresh
+}
+
+# What install noted about a package: a dict with page (or "") and directories.
+proc ::build::Installed {target} {
+    set note [dict create page "" directories {}]
+    catch {
+        set note [dict merge $note [ReadFile [file join $target installed]]]
+    }
+    return $note
+}
+
+proc ::build::InstallPage {place} {
+    variable root
+    set source [file join $root doc tls.n]
+    set dir [ManDirectory $place]
+    set page [file join $dir tls.n]
+    if {$dir eq "" || ![file isfile $source] || ![IsOurPage $page]} {
+        return {}
+    }
+    if {[catch {MakeDirectory $dir} fresh] || [catch {file copy -force $source $page}]} {
+        return {}
+    }
+    puts "installed: $page"
+    return [list $page $fresh]
+}
+
 proc ::build::Install {args} {
     if {[llength $args] > 1} {
         Fail "usage: install ?DIR?"
@@ -98,12 +148,16 @@ proc ::build::Install {args} {
         set places [Places]
     }
     foreach place $places {
-        if {[catch {file mkdir $place} message] || ![file writable $place]} {
+        set place [file normalize $place]
+        if {[catch {MakeDirectory $place} fresh] || ![file writable $place]} {
             continue
         }
+        set before [Installed [file join $place tls[lindex [Versions] 0]]]
         set target [MakePackage $place release]
         puts "installed: $target"
-        set place [file normalize $place]
+        lassign [InstallPage $place] page more
+        WriteFile [file join $target installed] [list page $page \
+            directories [concat [dict get $before directories] $fresh $more]]\n
         if {$place ni [lmap dir $::auto_path {file normalize $dir}]} {
             puts "this tclsh does not look there by itself: set TCLLIBPATH={$place}"
         }
@@ -124,10 +178,21 @@ proc ::build::Uninstall {args} {
     set found 0
     foreach place $places {
         set target [file join [file normalize $place] $name]
-        if {[IsOurs $target]} {
-            file delete -force $target
-            puts "removed: $target"
-            set found 1
+        if {![IsOurs $target]} {
+            continue
+        }
+        set note [Installed $target]
+        file delete -force $target
+        puts "removed: $target"
+        set found 1
+        set page [dict get $note page]
+        if {$page ne "" && [file exists $page] && [IsOurPage $page]} {
+            file delete $page
+            puts "removed: $page"
+        }
+        # What install made, unless somebody else has put something there since.
+        foreach dir [lsort -decreasing -unique [dict get $note directories]] {
+            catch {file delete $dir}
         }
     }
     if {!$found} {
