@@ -22,7 +22,8 @@ namespace eval ::build {
 proc ::build::BenchSubjects {dir peers} {
     variable root
     set tcl [list [Shell] [file join $root tests bench subject.tcl]]
-    set subjects [list bare [list [file join $dir peer]] tls [list {*}$tcl $dir/package] plain [list {*}$tcl plain]]
+    set subjects [list bare [list [file join $dir peer]] tls [list {*}$tcl $dir/package] \
+        tls-events [list {*}$tcl $dir/package] plain [list {*}$tcl plain] plain-events [list {*}$tcl plain]]
     if {!$peers} {
         return $subjects
     }
@@ -53,7 +54,8 @@ proc ::build::BenchServer {subject command certificate} {
     set name $subject/$certificate
     if {![dict exists $benchServers $name]} {
         set certs [file join $root certs]
-        set pipe [open |[list {*}$command server $certs/$certificate.pem $certs/$certificate.key 2>@stderr] r+]
+        set style [expr {[string match *-events $subject] ? "events" : "server"}]
+        set pipe [open |[list {*}$command $style $certs/$certificate.pem $certs/$certificate.key 2>@stderr] r+]
         fconfigure $pipe -buffering line
         dict set benchServers $name [list [gets $pipe] [pid $pipe] $pipe]
     }
@@ -123,15 +125,18 @@ proc ::build::BenchCase {name case subjects} {
     for {set round 0} {$round < $benchRounds} {incr round} {
         dict for {subject command} $subjects {
             foreach role {server client} {
-                if {$subject eq "plain" && [lindex $case 0] eq "h"} {
+                if {[string match plain* $subject] && [lindex $case 0] eq "h"} {
+                    continue
+                }
+                if {[string match *-events $subject] && $role eq "client"} {
                     continue
                 }
                 if {$subject eq "tls-1.7.22" && $role eq "client" && [lindex $case 4]} {
                     continue
                 }
-                if {$subject eq "plain"} {
+                if {[string match plain* $subject]} {
                     # A plain socket speaks only with its own kind.
-                    set server [BenchServer plain $command $certificate]
+                    set server [BenchServer $subject $command $certificate]
                     set client $command
                 } elseif {$role eq "server"} {
                     set server [BenchServer $subject $command $certificate]

@@ -2,7 +2,8 @@
 # output. How it gets its channels is the first word: a directory with the package (on
 # its auto_path), a version of an installed tls package, or "plain" for no TLS.
 #
-#   tclsh subject.tcl HOW server cert key
+#   tclsh subject.tcl HOW server cert key        blocking, one connection at a time
+#   tclsh subject.tcl HOW events cert key        event-driven
 #   tclsh subject.tcl HOW client port ca task count bytes version resume
 #   tclsh subject.tcl HOW idle cert key          counts of connections on stdin, memory out
 
@@ -25,7 +26,57 @@ proc Listen {how command certificate key} {
     return [tls::socket -server $command -certfile $certificate -keyfile $key -request 0 -myaddr 127.0.0.1 0]
 }
 
+# Writes 64 KiB, or what is left of them; returns how many bytes.
+proc Block {channel left} {
+    if {$left >= 65536} {
+        puts -nonewline $channel $::block
+        return 65536
+    }
+    puts -nonewline $channel [string range $::block 0 $left-1]
+    return $left
+}
+
+# ---- the server, blocking: one connection after the other, as peer.c
+
 proc Accept {channel address port} {
+    fconfigure $channel -translation binary -buffering full {*}$::settings
+    catch {
+        while {[gets $channel line] >= 0} {
+            Answer $channel {*}$line
+        }
+    }
+    catch {close $channel}
+}
+
+proc Answer {channel task bytes} {
+    switch -exact -- $task {
+        d {
+            while {$bytes > 0} {
+                incr bytes -[Block $channel $bytes]
+            }
+        }
+        u {
+            while {$bytes > 0} {
+                incr bytes -[string length [read $channel [expr {min($bytes, 1048576)}]]]
+            }
+            puts $channel ok
+        }
+        p {
+            while {[incr bytes -1] >= 0 && [gets $channel line] >= 0} {
+                puts $channel $line
+                flush $channel
+            }
+        }
+        default {
+            puts $channel ok
+        }
+    }
+    flush $channel
+}
+
+# ---- the server, event-driven: any number of connections
+
+proc AcceptEvents {channel address port} {
     fconfigure $channel -blocking 0 -translation binary -buffering full {*}$::settings
     fileevent $channel readable [list Command $channel]
 }
@@ -62,9 +113,7 @@ proc Command {channel} {
 }
 
 proc Give {channel} {
-    set step [expr {min($::left($channel), 65536)}]
-    puts -nonewline $channel [string range $::block 0 $step-1]
-    if {[incr ::left($channel) -$step] <= 0} {
+    if {[incr ::left($channel) -[Block $channel $::left($channel)]] <= 0} {
         flush $channel
         fileevent $channel writable {}
         fileevent $channel readable [list Command $channel]
@@ -137,9 +186,7 @@ proc Task {channel task bytes} {
         }
         u {
             while {$bytes > 0} {
-                set step [expr {min($bytes, 65536)}]
-                puts -nonewline $channel [string range $::block 0 $step-1]
-                incr bytes -$step
+                incr bytes -[Block $channel $bytes]
             }
             flush $channel
         }
@@ -192,8 +239,8 @@ set block [binary format a* [string repeat "0123456789abcdef" 4096]]
 set argv [lassign $argv how what]
 LoadTls $how
 switch -exact -- $what {
-    server {
-        set listener [Listen $how Accept {*}$argv]
+    server - events {
+        set listener [Listen $how [expr {$what eq "events" ? "AcceptEvents" : "Accept"}] {*}$argv]
         puts [lindex [fconfigure $listener -sockname] 2]
         flush stdout
         fileevent stdin readable {

@@ -4,6 +4,7 @@
 #   transport::Pair ?option value ...?   {x y}: two channels
 #   transport::Set channel name value    changes an option of what that end receives or sends
 #   transport::Count channel             bytes that have been delivered to that end so far
+#   transport::Sent channel              bytes that this end has sent so far
 #   transport::Recorded channel          those bytes, with -record 1
 #   transport::Vanish channel            the end of the stream, for the other end
 #
@@ -75,6 +76,11 @@ proc ::transport::Set {channel name value} {
 proc ::transport::Count {channel} {
     variable end
     return [dict get $end([Of $channel]) got]
+}
+
+proc ::transport::Sent {channel} {
+    variable end
+    return [dict get $end([Of $channel]) sent]
 }
 
 proc ::transport::Recorded {channel} {
