@@ -104,6 +104,13 @@ recipe tea {DIR} {a source tree with configure and make, which needs no critcl} 
     return [Tea {*}$args]
 }
 
+recipe deb {DIR} {a Debian package, tcl-tls2, into DIR} {
+    Setup base deb
+    Use package
+    Use deb
+    return [Deb {*}$args]
+}
+
 recipe install {?DIR?} {the same into DIR, by default where tclsh looks for packages} {
     Setup base
     Use package

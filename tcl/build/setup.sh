@@ -17,6 +17,7 @@ test | the openssl command, makes certificates | have openssl | openssl | openss
 test | the kill program, ends what tests have started | exists /bin/kill /usr/bin/kill | procps | util-linux | util-linux | util-linux |
 test | threads for Tcl, some tests use them | tclpackage Thread | tcl-thread | tcl-thread | tcl-thread | |
 test | virtual file systems for Tcl, some tests use them | tclpackage vfs || ! have apt-get | tcl-vfs | | | |
+deb | dpkg-shlibdeps, finds what a library depends on | have dpkg-shlibdeps || elsewhere | dpkg-dev | | | |
 sanitize | the sanitizers' libraries | runtime libasan.so && runtime libubsan.so | gcc | libasan libubsan | libsanitizer | gcc-libs |
 lint | clang, a second opinion on the C | have clang | clang | clang | clang | clang | llvm
 lint | clang-tidy, static analysis | have clang-tidy | clang-tidy | clang-tools-extra | clang-extra-tools | clang | llvm
