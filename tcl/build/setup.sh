@@ -26,6 +26,7 @@ valgrind | valgrind, finds memory errors | have valgrind && symbols | valgrind l
 peers | nginx, a server to test against | have nginx || exists /usr/sbin/nginx | nginx | nginx | nginx | nginx | nginx
 peers | curl, a client to test against | have curl | curl | curl | curl | curl | curl
 peers | gnutls-cli and gnutls-serv, another TLS library | have gnutls-cli && have gnutls-serv | gnutls-bin | gnutls-utils | gnutls-utils | gnutls | gnutls
+peers | haproxy, a balancer | have haproxy || exists /usr/sbin/haproxy | haproxy | haproxy | haproxy | haproxy | haproxy
 peers | tinyproxy, an HTTP proxy | have tinyproxy || elsewhere | tinyproxy | | | |
 peers | stunnel, TLS for servers without | have stunnel4 || elsewhere | stunnel4 | | | |
 peers | dovecot, a server for IMAP and POP3 | server dovecot || elsewhere | dovecot-imapd dovecot-pop3d | | | |
