@@ -21,7 +21,7 @@ proc ::tls::misc {subcommand args} {
         switch -exact -- $name {
             days { set days $value }
             serial { set serial [format %x $value] }
-            default { lappend subject "$name=[string map {\\ \\\\ , \\, + \\+ = \\=} $value]" }
+            default { lappend subject "$name=[EscapeName $value]" }
         }
     }
     set key [x509 key -type rsa -bits $bits]
@@ -33,6 +33,11 @@ proc ::tls::misc {subcommand args} {
     WriteFile $keyfile 0600 $key
     WriteFile $certfile 0644 $certificate
     return
+}
+
+# A value of a distinguished name with all that RFC 4514 2.4 gives a meaning escaped.
+proc ::tls::EscapeName {value} {
+    return [regsub -all {[\\,+=;"# ]} $value {\\&}]
 }
 
 # Writes a text with the permissions given from the start.

@@ -38,7 +38,7 @@ proc ::tls::SplitOptions {words} {
                 dict lappend result socket $word $value
             }
             -server {
-                dict set result server 1
+                dict set result server [expr {$value ne ""}]
                 dict set result command $value
             }
             -autoservername {
