@@ -6,7 +6,7 @@ namespace eval ::programs {
         curl dovecot exim4 gnutls-cli gnutls-serv haproxy nginx ngircd openssl slapd stunnel4 tinyproxy unbound
     }
     # The same, but nobody insists.
-    variable others {node python3}
+    variable others {node python3 tshark}
     variable found {}
 }
 
