@@ -87,14 +87,28 @@ recipe get {URL ?-o file?} {fetch a page over verified TLS with the system's tru
     return [Get {*}$args]
 }
 
-recipe package {DIR ?-static-openssl?} {a self-contained package below DIR, for TCLLIBPATH=DIR} {
-    set variant [expr {[lindex $args 1] eq "-static-openssl" ? "static" : "release"}]
-    if {[llength $args] != ($variant eq "static" ? 2 : 1)} {
-        Fail "usage: package DIR ?-static-openssl?"
+recipe package {DIR ?-static-openssl? ?-with tclsh ...?} {a self-contained package below DIR, for TCLLIBPATH=DIR} {
+    set options [lassign $args dir]
+    set variant release
+    set shells {}
+    while {[llength $options]} {
+        set options [lassign $options option]
+        if {$option eq "-static-openssl"} {
+            set variant static
+        } elseif {$option eq "-with" && [llength $options]} {
+            set options [lassign $options shell]
+            lappend shells $shell
+        } else {
+            set dir ""
+        }
+    }
+    if {$dir eq ""} {
+        Fail "usage: package DIR ?-static-openssl? ?-with tclsh ...?"
     }
     Setup base
     Use package
-    puts "[MakePackage [lindex $args 0] $variant] is ready: TCLLIBPATH={[file normalize [lindex $args 0]]} tclsh"
+    set target [expr {[llength $shells] ? [MakePackageWith $dir $variant $shells] : [MakePackage $dir $variant]}]
+    puts "$target is ready: TCLLIBPATH={[file normalize [lindex $args 0]]} tclsh"
     return 0
 }
 

@@ -5,7 +5,8 @@ namespace eval ::build {}
 # Installs what is missing of the groups of setup.sh.
 proc ::build::Setup {args} {
     variable root
-    set command [list sh [file join $root tcl build setup.sh] {*}$args]
+    # What is there for Tcl has to be there for this one.
+    set command [list env TCLSH=[Shell] sh [file join $root tcl build setup.sh] {*}$args]
     if {[catch {exec {*}$command >@stdout 2>@stderr </dev/null}]} {
         Fail "what is needed here is not there"
     }

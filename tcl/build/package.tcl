@@ -4,14 +4,24 @@ namespace eval ::build {
     variable mark "# Index of the package tls, written by its build.tcl."
 }
 
+# The library's name, for a major version of Tcl: side by side in one directory.
+proc ::build::LibraryName {version major} {
+    return lib[expr {$major == 8 ? "" : "tcl$major"}]tls$version[info sharedlibextension]
+}
+
+proc ::build::TclMajor {} {
+    return [lindex [split [info patchlevel] .] 0]
+}
+
 # Makes DIR/tls<version> as a whole, in place of one that is there. Returns its path.
-# variant: see tls.critcl.
-proc ::build::MakePackage {dir variant} {
+# variant: see tls.critcl. others: packages of the same that were made by Tcl of another
+# major version, whose libraries join this one.
+proc ::build::MakePackage {dir variant {others {}}} {
     variable root
     UseCompiler
     set versions [Versions]
     set version [lindex $versions 0]
-    set library libtls$version[info sharedlibextension]
+    set library [LibraryName $version [TclMajor]]
     set target [file join [file normalize $dir] tls$version]
     set fresh $target.[pid]
     try {
@@ -26,7 +36,16 @@ proc ::build::MakePackage {dir variant} {
             lappend tails [file tail $script]
         }
         file copy [file join $root LICENSE] $fresh
-        WriteFile [file join $fresh pkgIndex.tcl] [Index $versions $library $tails]
+        foreach other $others {
+            file copy {*}[glob -directory $other lib*tls$version*] $fresh
+        }
+        set libraries {}
+        foreach {major requirement} {8 8.6 9 9-} {
+            if {[file exists [file join $fresh [LibraryName $version $major]]]} {
+                lappend libraries $requirement [LibraryName $version $major]
+            }
+        }
+        WriteFile [file join $fresh pkgIndex.tcl] [Index $versions $libraries $tails]
         if {[file exists $target]} {
             if {![IsOurs $target]} {
                 Fail "\"$target\" is there and was not made by this program"
@@ -51,10 +70,54 @@ proc ::build::Versions {} {
     return $versions
 }
 
-# Plain enough for a safe interpreter made by ::safe::interpCreate.
-proc ::build::Index {versions library scripts} {
+# A package for several tclsh, of which at most one may be of each major version: this one
+# makes the directory if it is among them, else the first that is. Returns its path.
+proc ::build::MakePackageWith {dir variant shells} {
+    variable root
+    set majors {}
+    foreach shell $shells {
+        if {[catch {exec $shell << {puts [lindex [split [info patchlevel] .] 0]}} major]} {
+            Fail "cannot run \"$shell\": $major"
+        }
+        if {[dict exists $majors $major]} {
+            Fail "\"$shell\" and \"[dict get $majors $major]\" are both Tcl $major: one library serves both"
+        }
+        dict set majors $major $shell
+    }
+    set first [TclMajor]
+    if {![dict exists $majors $first]} {
+        set first [lindex $majors 0]
+    }
+    set made {}
+    try {
+        dict for {major shell} [dict remove $majors $first] {
+            close [file tempfile place]
+            file delete $place
+            lappend made $place
+            exec [auto_execok [lindex $shell 0]] [file join $root build.tcl] package $place \
+                {*}[expr {$variant eq "static" ? "-static-openssl" : ""}] 2>@stderr
+        }
+        set others [lmap place $made {file join $place tls[lindex [Versions] 0]}]
+        if {$first == [TclMajor]} {
+            return [MakePackage $dir $variant $others]
+        }
+        exec [auto_execok [dict get $majors $first]] [file join $root build.tcl] package $dir \
+            {*}[expr {$variant eq "static" ? "-static-openssl" : ""}] 2>@stderr
+        return [file join [file normalize $dir] tls[lindex [Versions] 0]]
+    } finally {
+        file delete -force {*}$made
+    }
+}
+
+# Plain enough for a safe interpreter made by ::safe::interpCreate. libraries: for which
+# versions of Tcl (package vsatisfies), and the name: one pair or two.
+proc ::build::Index {versions libraries scripts} {
     variable mark
-    set text "$mark\nif {!\[package vsatisfies \[package provide Tcl\] 8.6\]} {return}\n"
+    set text "$mark\nif {!\[package vsatisfies \[package provide Tcl\] [dict keys $libraries]\]} {return}\n"
+    lassign $libraries - library newer other
+    if {$newer ne ""} {
+        set library "\[expr {\[package vsatisfies \[package provide Tcl\] $newer\] ? {$other} : {$library}}\]"
+    }
     foreach {version level} $versions {
         append text "package ifneeded tls $version \"namespace eval ::tls {variable level $level}\n"
         append text "    \[list load \[file join \$dir $library\] Tls\]\n"

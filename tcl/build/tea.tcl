@@ -102,7 +102,7 @@ proc ::build::TeaBuild {target versions} {
         @TAILS@ [join [lmap script $scripts {file tail $script}]] \
         @SOURCES@ [join [lmap room [concat tls [Listed rooms]] {string cat {$(srcdir)/c/} $room .c}]] \
     ] [ReadFile [file join $from Makefile.in]]]
-    WriteFile [file join $target index.tcl.in] [Index $versions @library@ [lmap script $scripts {file tail $script}]]
+    WriteFile [file join $target index.tcl.in] [Index $versions {8.6- @library@} [lmap script $scripts {file tail $script}]]
 }
 
 proc ::build::Tea {args} {

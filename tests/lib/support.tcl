@@ -120,6 +120,28 @@ proc ::support::BackgroundErrors {} {
     return $result
 }
 
+# ---- what differs between libraries and between Tcl versions
+
+# The library of an installed package, for this Tcl.
+proc ::support::LibraryName {} {
+    return lib[expr {[package vsatisfies [package provide Tcl] 9-] ? "tcl9" : ""}]tls2.1.0[info sharedlibextension]
+}
+
+# True if the linked OpenSSL is at least that version: 3.5.
+proc ::support::HasOpenSsl {version} {
+    return [expr {[package vcompare [lindex [tls::version] 1] $version] >= 0}]
+}
+
+# The library's words for an alert: OpenSSL 3.2 says "ssl/tls alert" for "sslv3 alert".
+proc ::support::Alert {text} {
+    return [expr {[HasOpenSsl 3.2] ? [string map {"sslv3 alert" "ssl/tls alert"} $text] : $text}]
+}
+
+# Tcl 8's own words for a POSIX error, or the system's, which Tcl 9 has.
+proc ::support::Posix {eight nine} {
+    return [expr {[package vsatisfies [package provide Tcl] 9-] ? $nine : $eight}]
+}
+
 # ---- time
 
 # Waits until the variable (global, or qualified) is written; an error after ms.
