@@ -34,6 +34,7 @@ peers | exim, a mail server | server exim4 || exists /usr/sbin/sendmail || elsew
 peers | slapd, an LDAP server | server slapd || elsewhere | slapd | | | |
 peers | unbound, DNS over TLS | server unbound || elsewhere | unbound | | | |
 peers | ngircd, an IRC server | server ngircd || elsewhere | ngircd | | | |
+peers | redis, a store for sessions | have redis-server || elsewhere | redis-server | | | |
 peers | tshark, decrypts captures with a key log | have tshark || elsewhere | tshark | | | |
 peers | tdom, which the package rest needs | tclpackage tdom || elsewhere | tdom | | | |
 peers | tcl-tls 1.7, to compare with | tclpackage "tls 1.7" || elsewhere | tcl-tls | | | |
