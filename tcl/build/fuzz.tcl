@@ -67,6 +67,11 @@ proc ::build::Seed {target dir} {
                 WriteFile [file join $dir $name] [ReadFile $file]
                 WriteFile [file join $dir $name.both] [ReadFile [file join $certs $name.pem]][ReadFile $file]
                 catch {exec openssl pkey -in $file -passin pass:secret -outform DER -out [file join $dir $name.der] 2>/dev/null}
+                # With a MAC hardly a change gets past it: some have none, some no encryption either.
+                foreach {kind words} {mac {} nomac -nomac bare {-nomac -keypbe NONE -certpbe NONE}} {
+                    catch {exec openssl pkcs12 -export -in [file join $certs $name.pem] -inkey $file -passin pass:secret \
+                        -passout pass:secret {*}$words -out [file join $dir $name.$kind.p12] 2>/dev/null}
+                }
             }
         }
         options {
