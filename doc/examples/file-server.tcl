@@ -1,0 +1,77 @@
+#!/usr/bin/env tclsh
+# Serves the files of a directory over https.
+package require tls 2
+
+if {[llength $argv] != 4} {
+    puts stderr "usage: file-server.tcl directory port certificate key"
+    exit 1
+}
+lassign $argv root port certificate key
+set root [file normalize $root]
+
+proc accept {channel address port} {
+    fconfigure $channel -blocking 0 -translation {auto crlf}
+    fileevent $channel readable [list request $channel]
+}
+
+proc request {channel} {
+    if {[catch {gets $channel line} count] || ($count < 0 && [eof $channel])} {
+        catch {close $channel}
+    } elseif {$count > 0 && [regexp {^GET (/\S*) HTTP/1\.[01]$} $line - path]} {
+        fileevent $channel readable [list header $channel $path]
+    } elseif {$count >= 0} {
+        refuse $channel "400 Bad Request"
+    }
+}
+
+# The lines up to the empty one are of no interest here.
+proc header {channel path} {
+    if {[catch {gets $channel line} count] || ($count < 0 && [eof $channel])} {
+        catch {close $channel}
+    } elseif {$count == 0} {
+        fileevent $channel readable {}
+        send $channel $path
+    }
+}
+
+# %20 and the like. The text is a stranger's: no subst here.
+proc decode {path} {
+    set result ""
+    set path [regsub {\?.*$} $path {}]
+    while {[regexp -indices {%([0-9A-Fa-f]{2})} $path all hex]} {
+        append result [string range $path 0 [lindex $all 0]-1] [format %c 0x[string range $path {*}$hex]]
+        set path [string range $path [lindex $all 1]+1 end]
+    }
+    return [encoding convertfrom utf-8 $result$path]
+}
+
+proc send {channel path} {
+    global root
+    # Normalized, a path can no longer climb out of the directory.
+    set file [file normalize [file join $root [string trimleft [decode $path] /]]]
+    if {![string match $root/* $file] || ![file isfile $file]} {
+        refuse $channel "404 Not Found"
+        return
+    }
+    set from [open $file rb]
+    puts -nonewline $channel "HTTP/1.0 200 OK\nContent-Length: [file size $file]\n\n"
+    fconfigure $channel -translation binary
+    fcopy $from $channel -command [list sent $from $channel]
+}
+
+proc sent {from channel count {error {}}} {
+    close $from
+    catch {close $channel}
+}
+
+proc refuse {channel why} {
+    catch {
+        puts -nonewline $channel "HTTP/1.0 $why\nContent-Length: 0\n\n"
+    }
+    catch {close $channel}
+}
+
+set listener [tls::socket -server accept -certfile $certificate -keyfile $key $port]
+puts "port [lindex [fconfigure $listener -sockname] 2]"
+flush stdout
+vwait forever
