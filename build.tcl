@@ -184,6 +184,11 @@ recipe bench {?-peers? ?case ...?} {what TLS costs here, beside bare OpenSSL and
     return [Bench {*}$args]
 }
 
+recipe matrix {?-possible? ?suite ...?} {demo and tests in trees of Debian bookworm, trixie and sid, with every Tcl there} {
+    Use matrix
+    return [Matrix {*}$args]
+}
+
 recipe clean {} {remove everything that was built} {
     variable root
     file delete -force [file join $root build]
