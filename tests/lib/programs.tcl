@@ -6,7 +6,7 @@ namespace eval ::programs {
         curl dovecot exim4 gnutls-cli gnutls-serv haproxy nginx ngircd openssl redis-server slapd stunnel4 tinyproxy unbound
     }
     # The same, but nobody insists.
-    variable others {node python3 tshark}
+    variable others {ip node python3 tshark}
     variable found {}
 }
 
