@@ -87,6 +87,11 @@ recipe get {URL ?-o file?} {fetch a page over verified TLS with the system's tru
     return [Get {*}$args]
 }
 
+recipe probe {host:port ?-json? ?option value ...?} {what a server offers and what is wrong with it; status 0 fine, 1 warning, 2 broken} {
+    Use probe
+    return [Probe {*}$args]
+}
+
 recipe package {DIR ?-static-openssl? ?-with tclsh ...?} {a self-contained package below DIR, for TCLLIBPATH=DIR} {
     set options [lassign $args dir]
     set variant release
