@@ -176,7 +176,7 @@ proc ::all::Count {entry how} {
     if {$passed + $failed + $skipped > 0} {
         puts [format "%-28s %4d passed %4d failed %4d skipped %7.1f s" $name $passed $failed $skipped \
             [expr {([clock milliseconds] - [dict get $entry began]) / 1000.0}]]
-        foreach line [regexp -all -inline -line {^transferred: .*$} $output] {
+        foreach line [regexp -all -inline -line {^(?:transferred|rows covered): .*$} $output] {
             puts "    $line"
         }
     }
