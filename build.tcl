@@ -92,6 +92,13 @@ recipe probe {host:port ?-json? ?option value ...?} {what a server offers and wh
     return [Probe {*}$args]
 }
 
+recipe serve {?dir? ?option value ...?} {files over HTTPS; the page /.tls shows the visitor's own connection} {
+    Setup base test
+    Use serve
+    Use servepage
+    return [ServeFiles {*}$args]
+}
+
 recipe package {DIR ?-static-openssl? ?-with tclsh ...?} {a self-contained package below DIR, for TCLLIBPATH=DIR} {
     set options [lassign $args dir]
     set variant release

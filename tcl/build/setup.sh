@@ -36,6 +36,8 @@ peers | unbound, DNS over TLS | server unbound || elsewhere | unbound | | | |
 peers | ngircd, an IRC server | server ngircd || elsewhere | ngircd | | | |
 peers | redis, a store for sessions | have redis-server || elsewhere | redis-server | | | |
 peers | tshark, decrypts captures with a key log | have tshark || elsewhere | tshark | | | |
+peers | chromium, a browser | have chromium || elsewhere | chromium | | | |
+peers | certutil, tells the browser whom to trust | have certutil || elsewhere | libnss3-tools | | | |
 peers | tdom, which the package rest needs | tclpackage tdom || elsewhere | tdom | | | |
 peers | tcl-tls 1.7, to compare with | tclpackage "tls 1.7" || elsewhere | tcl-tls | | | |
 END

@@ -3,7 +3,8 @@
 namespace eval ::programs {
     # Each is a tcltest constraint: see Constraint. CI insists on having them all.
     variable peers {
-        curl dovecot exim4 gnutls-cli gnutls-serv haproxy nginx ngircd openssl redis-server slapd stunnel4 tinyproxy unbound
+        certutil chromium curl dovecot exim4 gnutls-cli gnutls-serv haproxy nginx ngircd openssl redis-server slapd stunnel4
+        tinyproxy unbound
     }
     # The same, but nobody insists.
     variable others {ip node python3 tshark}
