@@ -87,7 +87,7 @@ recipe get {URL ?-o file?} {fetch a page over verified TLS with the system's tru
     return [Get {*}$args]
 }
 
-recipe probe {host:port ?-json? ?option value ...?} {what a server offers and what is wrong with it; status 0 fine, 1 warning, 2 broken} {
+recipe probe {host:port ?-json? ?option value ...?} {what a server offers and what is wrong with it; status 0 fine, 1 warning, 2 broken, 3 usage} {
     Use probe
     return [Probe {*}$args]
 }

@@ -219,6 +219,10 @@ proc ::tls::Probe::Receive {run channel limit} {
     upvar #0 $run p
     set until [StepEnd $run]
     while 1 {
+        # Who never stops talking is not waited for either.
+        if {[IsOver $run]} {
+            Fail timeout "the time is up"
+        }
         if {[catch {read $channel $limit} bytes]} {
             Fail closed "the connection broke: $bytes"
         }

@@ -9,6 +9,7 @@ if {![namespace exists ::tls::Probe]} {
 namespace eval ::tls::Probe {
     variable versionNumbers {ssl3 0x0300 tls1 0x0301 tls1.1 0x0302 tls1.2 0x0303 tls1.3 0x0304}
     variable flightLimit 131072 ;# bytes of a server's first flight
+    variable recordLimit 300 ;# records of it: even those of 512 bytes (RFC 6066 4) are fewer
     variable alertNames {0 close_notify 10 unexpected_message 20 bad_record_mac 22 record_overflow 40 handshake_failure
         42 bad_certificate 43 unsupported_certificate 44 certificate_revoked 45 certificate_expired 46 certificate_unknown
         47 illegal_parameter 48 unknown_ca 49 access_denied 50 decode_error 51 decrypt_error 70 protocol_version
@@ -85,7 +86,7 @@ proc ::tls::Probe::HelloExtensions {hello is13} {
 # closed, silent, notls (no TLS at all), or bad (TLS, but wrong). isWhole: read on behind
 # the server's hello, to the end of the flight.
 proc ::tls::Probe::NewAnswer {isWhole} {
-    return [dict create data "" handshake "" size 0 isWhole $isWhole outcome "" version "" cipher "" compression 0 extensions {} \
+    return [dict create data "" handshake "" size 0 records 0 isWhole $isWhole outcome "" version "" cipher "" compression 0 extensions {} \
         group "" dhbits 0 certificates {} staple 0 clientAuth 0 alert "" text ""]
 }
 
@@ -93,6 +94,7 @@ proc ::tls::Probe::NewAnswer {isWhole} {
 proc ::tls::Probe::Digest {answerName bytes} {
     upvar 1 $answerName answer
     variable flightLimit
+    variable recordLimit
     variable alertNames
     dict append answer data $bytes
     dict incr answer size [string length $bytes]
@@ -110,6 +112,13 @@ proc ::tls::Probe::Digest {answerName bytes} {
             return
         }
         if {[string length $data] < 5 + $length} {
+            return
+        }
+        # Each costs a copy of what is behind it: a flood of tiny ones would take long.
+        dict incr answer records
+        if {$length == 0 || [dict get $answer records] > $recordLimit} {
+            dict set answer outcome bad
+            dict set answer text [expr {$length == 0 ? "a record with nothing in it" : "more than $recordLimit records before the end of the server's first flight"}]
             return
         }
         set payload [string range $data 5 4+$length]

@@ -9,19 +9,34 @@ proc ::build::Probe {args} {
     variable root
     variable probeStatus
     set usage "usage: probe host:port ?-json? ?option value ...? (the options of tls::probe, -starttls and -timeout among them)"
-    if {![llength $args] || ![regexp {^\[?(.+?)\]?:(\d+)$} [lindex $args 0] - host port]} {
-        Fail $usage
+    if {![regexp {^\[?(.+?)\]?:(\d+)$} [lindex $args 0] - host port]} {
+        return [ProbeMistake $usage]
     }
     set options [lrange $args 1 end]
     set json [lsearch -exact $options -json]
     set options [expr {$json < 0 ? $options : [lreplace $options $json $json]}]
     lappend ::auto_path $root
     package require -exact tls 2.1.0
+    ProbeResolver $options
     if {[catch {::tls::probe $host $port {*}$options} report]} {
-        Fail "$report\n$usage"
+        return [ProbeMistake "$report\n$usage"]
     }
     puts [expr {$json < 0 ? [ProbeText $report] : [ProbeJson $report]}]
     return [dict get $probeStatus [dict get $report verdict]]
+}
+
+proc ::build::ProbeMistake {message} {
+    puts stderr "build.tcl probe: $message"
+    return 3
+}
+
+# A look-up of the name blocks, and knows nothing of -timeout: glibc is told to be done in
+# half of that (resolv.conf(5)), unless the user has told it something else.
+proc ::build::ProbeResolver {options} {
+    set ms [expr {[dict exists $options -timeout] ? [dict get $options -timeout] : 30000}]
+    if {![info exists ::env(RES_OPTIONS)] && [string is integer -strict $ms]} {
+        set ::env(RES_OPTIONS) "attempts:2 timeout:[expr {max(1, min(5, $ms / 4000))}]"
+    }
 }
 
 proc ::build::ProbeText {report} {
@@ -38,7 +53,7 @@ proc ::build::ProbeText {report} {
                 lappend lines [ProbeRow "$name groups" [join [dict get $groups $name] {, }]]
             }
         }
-        foreach {title value} [list alpn $alpn verification $verify resumption $resumption names [join $names {, }]] {
+        foreach {title value} [list alpn [join $alpn {, }] verification $verify resumption [ProbeYesNo $resumption] names [join $names {, }]] {
             if {$value ne ""} {
                 lappend lines [ProbeRow $title $value]
             }
@@ -55,8 +70,22 @@ proc ::build::ProbeText {report} {
     return [join $lines \n]
 }
 
+# A title, and a list that may go on below in the same column.
 proc ::build::ProbeRow {title text} {
-    return [format "%-16s %s" $title $text]
+    set lines {}
+    set line ""
+    foreach word [split [ProbePlain $text]] {
+        if {$line ne "" && [string length $line] + [string length $word] > 82} {
+            lappend lines $line
+            set line ""
+        }
+        append line [expr {$line eq "" ? "" : " "}] $word
+    }
+    return [format "%-16s %s" $title [join [lappend lines $line] "\n[string repeat " " 17]"]]
+}
+
+proc ::build::ProbeYesNo {resumption} {
+    return [join [lmap {version is} $resumption {string cat "$version " [expr {$is ? "yes" : "no"}]}] {, }]
 }
 
 # The chain as it was sent, each certificate below the one that it signs.
@@ -80,37 +109,61 @@ proc ::build::ProbePlain {text} {
     return [regsub -all {[[:cntrl:]\u0080-\u009f]} $text ?]
 }
 
+# ---- JSON (RFC 8259)
+
 proc ::build::ProbeJson {report} {
+    fconfigure stdout -encoding utf-8
     package require json::write
     ::json::write indented 1
-    set members {}
-    dict for {key value} $report {
-        lappend members $key [ProbeJsonValue $key $value]
-    }
-    return [::json::write object {*}$members]
+    return [ProbeJsonObject $report]
 }
 
+proc ::build::ProbeJsonObject {dictionary} {
+    return [::json::write object {*}[dict map {key value} $dictionary {ProbeJsonValue $key $value}]]
+}
+
+# What kind a value is of is told by its key, in the report or in a certificate.
 proc ::build::ProbeJsonValue {key value} {
     switch -exact -- $key {
         findings - chain - verified {
-            set rows [lmap row $value {
-                ::json::write object {*}[dict map {name text} $row {::json::write string [ProbePlain $text]}]
-            }]
-            return [::json::write array {*}$rows]
+            return [::json::write array {*}[lmap row $value {ProbeJsonObject $row}]]
         }
-        protocols - preference - resumption - missed {
-            return [::json::write object {*}[dict map {name text} $value {::json::write string $text}]]
+        protocols - resumption {
+            return [::json::write object {*}[dict map {name is} $value {ProbeJsonBoolean $is}]]
+        }
+        preference - missed {
+            return [::json::write object {*}[dict map {name text} $value {ProbeJsonString $text}]]
         }
         ciphers - groups {
-            return [::json::write object {*}[dict map {name list} $value {
-                ::json::write array {*}[lmap each $list {::json::write string $each}]
-            }]]
+            return [::json::write object {*}[dict map {name list} $value {ProbeJsonList $list}]]
         }
-        names - pins - alpn {
-            return [::json::write array {*}[lmap each $value {::json::write string [ProbePlain $each]}]]
+        names - pins - alpn - extensions - subjectAltName - keyUsage - extendedKeyUsage - ocsp - ocspResponders -
+        crlDistributionPoints - caIssuers {
+            return [ProbeJsonList $value]
         }
-        default {
-            return [expr {[string is wideinteger -strict $value] ? $value : [::json::write string [ProbePlain $value]]}]
+        reachable - tls - clientAuth - stapled - mustStaple - secureRenegotiation - extendedMasterSecret - self_signed - selfSigned - basicConstraintsCA - isCACert {
+            return [ProbeJsonBoolean $value]
+        }
+        port - days - dhbits - connections - milliseconds - bits {
+            return [expr {[string is wideinteger -strict $value] ? $value : "null"}]
         }
     }
+    return [ProbeJsonString $value]
+}
+
+# An empty one is not known.
+proc ::build::ProbeJsonBoolean {value} {
+    return [expr {$value eq "" ? "null" : $value ? "true" : "false"}]
+}
+
+proc ::build::ProbeJsonList {list} {
+    return [::json::write array {*}[lmap each $list {ProbeJsonString $each}]]
+}
+
+proc ::build::ProbeJsonString {text} {
+    set result ""
+    foreach character [split $text ""] {
+        append result [expr {[regexp {[\"\\[:cntrl:]\u0080-\u009f]} $character] ? [format {\u%04x} [scan $character %c]] : $character}]
+    }
+    return "\"$result\""
 }
