@@ -35,6 +35,8 @@ peers | slapd, an LDAP server | server slapd || elsewhere | slapd | | | |
 peers | unbound, DNS over TLS | server unbound || elsewhere | unbound | | | |
 peers | ngircd, an IRC server | server ngircd || elsewhere | ngircd | | | |
 peers | redis, a store for sessions | have redis-server || elsewhere | redis-server | | | |
+peers | mosquitto, a broker, and its clients | server mosquitto && have mosquitto_pub || elsewhere | mosquitto mosquitto-clients | | | |
+peers | postgres, a database | have postgres || exists /usr/lib/postgresql/*/bin/postgres || elsewhere | postgresql | | | |
 peers | tshark, decrypts captures with a key log | have tshark || elsewhere | tshark | | | |
 peers | chromium, a browser | have chromium || elsewhere | chromium | | | |
 peers | certutil, tells the browser whom to trust | have certutil || elsewhere | libnss3-tools | | | |
