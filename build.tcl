@@ -172,6 +172,12 @@ recipe sanitize {?pattern ...?} {the tests with AddressSanitizer, LeakSanitizer 
     return [Sanitize {*}$args]
 }
 
+recipe tsan {?pattern ...?} {the tests of threads with ThreadSanitizer} {
+    Setup base test sanitize
+    Use test
+    return [SanitizeThreads $args]
+}
+
 recipe valgrind {?pattern ...?} {the tests under valgrind} {
     Setup base test valgrind
     Use test

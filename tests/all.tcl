@@ -11,6 +11,7 @@
 #   TLS_TEST_SLOW     a factor for all time limits
 #   CI_REQUIRE_PEERS  1: a test skipped for lack of a peer program is a failure
 #   TLS_TEST_JOBS     files at a time, if not two
+# To the environment: TLS_TEST_FILE, the name of the file, for reports.
 
 package require Tcl 8.6-
 
@@ -78,6 +79,7 @@ proc ::all::Start {name words} {
     file delete -force $work
     file mkdir $work
     set command {}
+    set ::env(TLS_TEST_FILE) [string map {/ -} $name]
     # A session of its own, so that nothing it started outlives it.
     if {[auto_execok setsid] ne ""} {
         lappend command {*}[auto_execok setsid]

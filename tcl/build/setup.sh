@@ -19,6 +19,7 @@ test | threads for Tcl, some tests use them | tclpackage Thread | tcl-thread | t
 test | virtual file systems for Tcl, some tests use them | tclpackage vfs || ! have apt-get | tcl-vfs | | | |
 deb | dpkg-shlibdeps, finds what a library depends on | have dpkg-shlibdeps || elsewhere | dpkg-dev | | | |
 sanitize | the sanitizers' libraries | runtime libasan.so && runtime libubsan.so | gcc | libasan libubsan | libsanitizer | gcc-libs |
+sanitize | the one for threads | runtime libtsan.so | gcc | libtsan | libsanitizer | gcc-libs |
 lint | clang, a second opinion on the C | have clang | clang | clang | clang | clang | llvm
 lint | clang-tidy, static analysis | have clang-tidy | clang-tidy | clang-tools-extra | clang-extra-tools | clang | llvm
 lint | cppcheck, static analysis | have cppcheck | cppcheck | cppcheck | cppcheck | cppcheck | cppcheck

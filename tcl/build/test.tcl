@@ -71,15 +71,70 @@ proc ::build::Sanitize {args} {
     ] {*}$args]]
 }
 
+# Threads: a build of its own, because AddressSanitizer and ThreadSanitizer exclude each other.
+# Without patterns, the tests of threads and then the soak's: everything at once in three.
+proc ::build::SanitizeThreads {patterns} {
+    variable root
+    set dir [CheckedBuild tsan tsan]
+    set library [file normalize [exec gcc -print-file-name=libtsan.so]]
+    set suppressions [file join $root tests lib tsan.supp]
+    set status [Test [list \
+        TLS_TEST_PACKAGE $dir \
+        TLS_TEST_PRELOAD $library \
+        TLS_TEST_SLOW 8 \
+        TSAN_OPTIONS "suppressions='$suppressions' log_path='[file join $dir reports report]' history_size=4" \
+    ] {*}[expr {[llength $patterns] ? $patterns : {threads scaling}}]]
+    if {![llength $patterns]} {
+        set soak [list [info nameofexecutable] [file join $root tests soak.tcl] 0.5 mixed]
+        incr status [catch {exec env LD_PRELOAD=$library {*}$soak >@stdout 2>@stderr </dev/null}]
+    }
+    return [Judge $dir [expr {$status > 0}]]
+}
+
+# What valgrind said of one process: {1 errors bytes-definitely-lost}, or {0 0 0} for a fork
+# that became another program.
+proc ::build::ValgrindFigures {report} {
+    set text [ReadFile $report]
+    if {![regexp {ERROR SUMMARY: ([0-9,]+) errors} $text - errors]} {
+        return {0 0 0}
+    }
+    set lost 0
+    regexp {definitely lost: ([0-9,]+) bytes} $text - lost
+    return [list 1 [string map {, {}} $errors] [string map {, {}} $lost]]
+}
+
+# Prints, for each test file, what its processes came to, and the first reports.
+proc ::build::JudgeValgrind {dir status} {
+    set files {}
+    set shown 0
+    foreach report [lsort [glob -nocomplain -directory [file join $dir reports] *]] {
+        set figures [ValgrindFigures $report]
+        foreach name [list [file rootname [file tail $report]] total] {
+            set sums [expr {[dict exists $files $name] ? [dict get $files $name] : {0 0 0}}]
+            dict set files $name [lmap sum $sums more $figures {expr {$sum + $more}}]
+        }
+        if {[lindex $figures 1] && [incr shown] <= 5} {
+            puts stderr "===== $report\n[string trim [ReadFile $report]]"
+        }
+    }
+    set files [dict merge [dict remove $files total] [dict create total {0 0 0}] [dict filter $files key total]]
+    puts [format "\n%-28s %9s %6s %15s" "under valgrind" processes errors "definitely lost"]
+    dict for {name sums} $files {
+        puts [format "%-28s %9d %6d %9d bytes" $name {*}$sums]
+    }
+    lassign [dict get $files total] - errors lost
+    return [expr {$status || $errors > 0 || $lost > 0}]
+}
+
 proc ::build::Valgrind {args} {
     variable root
     set dir [CheckedBuild valgrind debug]
-    return [Judge $dir [Test [list \
+    return [JudgeValgrind $dir [Test [list \
         TLS_TEST_PACKAGE $dir \
-        TLS_TEST_PREFIX [list valgrind -q --error-exitcode=9 --leak-check=full \
+        TLS_TEST_PREFIX [list valgrind --error-exitcode=9 --leak-check=full \
             --errors-for-leak-kinds=definite --show-leak-kinds=definite --num-callers=30 \
             --suppressions=[file join $root tests lib valgrind.supp] \
-            --log-file=[file join $dir reports %p]] \
+            --log-file=[file join $dir reports %q{TLS_TEST_FILE}.%p]] \
         TLS_TEST_SLOW 20 \
     ] {*}$args]]
 }

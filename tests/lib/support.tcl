@@ -426,6 +426,9 @@ proc ::support::Child {script args} {
         {support::Load} \
         $script] \n]]]
     set command [list [info nameofexecutable] $path -tmpdir [temporaryDirectory]]
+    if {[info exists ::env(TLS_TEST_PREFIX)]} {
+        set command [list {*}$::env(TLS_TEST_PREFIX) {*}$command]
+    }
     if {$preload ne ""} {
         set command [list env LD_PRELOAD=$preload {*}$command]
     }
