@@ -10,16 +10,19 @@ namespace eval ::build {
         hacking.md hacking markdown
     }
     variable endings {nroff .n html .html markdown .md}
+    # Stands in the empty lines of examples, which doctools leaves out of HTML.
+    variable blank \u2060
 }
 
 # One source in one format: the text, without a date or a name of this machine in it.
 proc ::build::Format {source format} {
     variable root
+    variable blank
     package require doctools
     set path [file join $root doc $source.man]
     ::doctools::new formatter -format $format -file $source.man -module $source
     try {
-        set text [formatter format [string map [list "\[comment measured\]" [Measured]] [ReadFile $path]]]
+        set text [formatter format [MarkBlanks [string map [list "\[comment measured\]" [Measured]] [ReadFile $path]]]]
         set warnings [formatter warnings]
     } finally {
         formatter destroy
@@ -27,9 +30,25 @@ proc ::build::Format {source format} {
     if {[llength $warnings]} {
         Fail "doc/$source.man: [join $warnings \n]"
     }
+    set text [string map [list $blank ""] $text]
     # The package is described, not dated: no trailing blanks, one newline at the end.
     regsub -all -line {[ \t]+$} $text {} text
     return [string trim $text \n]\n
+}
+
+proc ::build::MarkBlanks {text} {
+    variable blank
+    # Not one pattern: with a bar in it the regular expression would be greedy.
+    foreach pattern {{\[example \{.*?\n\}\]} {\[example_begin\].*?\[example_end\]}} {
+        set result ""
+        while {[regexp -indices $pattern $text range]} {
+            lassign $range first last
+            append result [string range $text 0 $first-1] [regsub -all {\n(?=\n)} [string range $text $first $last] \n$blank]
+            set text [string range $text $last+1 end]
+        }
+        set text $result$text
+    }
+    return $text
 }
 
 # The measured differences to 1.7.22, as a list: those of tests/lib/differences.tcl, where
@@ -75,7 +94,8 @@ proc ::build::Said {who pattern} {
     if {$pattern in {* {} (nothing) CHANNEL listens ok} || [string match "CHILDSTATUS*" $pattern] || [string length $pattern] < 3} {
         return ""
     }
-    return "$who: \[const {[string map {* ... ? . [ [lb] ] [rb]} $pattern]}\]."
+    # Three dots at the end are enough.
+    return "$who: \[const {[string map {* ... ? . [ [lb] ] [rb]} $pattern]}\][expr {[string match {*[*]} $pattern] ? "" : "."}]"
 }
 
 # Our own style for the page in place of the one that doctools puts there.
@@ -84,10 +104,11 @@ proc ::build::Style {html} {
 <style type="text/css">
 body { max-width: 54em; margin: 2em auto; padding: 0 1em; font: 16px/1.5 sans-serif; color: #222; background: #fff }
 h1 { font-size: 1.6em } h2 { font-size: 1.35em; border-bottom: 1px solid #ccc; margin-top: 2em } h3 { margin-top: 1.6em }
-a { color: #0b5394 }
+a[href] { color: #0b5394 }
 pre, .cmd, .const, .option, .arg, .method, .var, .fun, .file { font-family: monospace; font-size: 0.95em }
 pre { background: #f5f5f1; border: 1px solid #ddd; padding: 0.7em 1em; overflow-x: auto }
 dt { margin-top: 1em; font-weight: 600 } dd { margin-left: 1.8em } dd > p:first-child { margin-top: 0.2em }
+.option { white-space: nowrap }
 .const, .option, .method { color: #134 } b { font-weight: 600 }
 .doctools_toc, .doctools_toc ul, .doctools_syntax, .doctools_requirements { list-style: none; padding-left: 1.2em }
 .doctools_synopsis { background: #f5f5f1; border: 1px solid #ddd; padding: 0.2em 0 }
