@@ -12,6 +12,8 @@ namespace eval ::tls {
     if {![info exists logcmd]} {
         set logcmd tclLog
     }
+    # Channels of which tls::callback has noted something.
+    variable noted {}
 }
 
 proc ::tls::log {level message} {
@@ -23,7 +25,9 @@ proc ::tls::log {level message} {
     uplevel #0 [list {*}$logcmd $message]
 }
 
-# For -command: logs what it is told. Certificates are left to the library's verdict.
+# For -command: logs what it is told. Certificates are left to the library's verdict. How
+# far a connection is stands in an array of the channel's name in this namespace, as
+# programs of the 1.x line read it: handshake(start, done), connect, accept, alert.
 proc ::tls::callback {option args} {
     switch -exact -- $option {
         error {
@@ -33,6 +37,7 @@ proc ::tls::callback {option args} {
         info {
             lassign $args channel major minor message type
             log 2 "TLS/$channel: $major/$minor: $message"
+            Progress $channel $major $minor
         }
         message {
             lassign $args channel direction version type message
@@ -50,6 +55,21 @@ proc ::tls::callback {option args} {
         }
     }
     return
+}
+
+# Notes how far a connection is; forgets channels that are gone, once there are many.
+proc ::tls::Progress {channel major minor} {
+    variable noted
+    upvar #0 ::tls::$channel progress
+    if {![info exists progress] && [lappend noted $channel; llength $noted] > 100} {
+        foreach name $noted {
+            if {[chan names $name] eq ""} {
+                unset -nocomplain ::tls::$name
+            }
+        }
+        set noted [lmap name $noted {expr {[info exists ::tls::$name] || $name eq $channel ? $name : [continue]}}]
+    }
+    set progress($major) $minor
 }
 
 # For -validatecommand: goes by the library's verdict. With ::tls::debug above 0 it
