@@ -9,11 +9,21 @@ namespace eval ::build {
         full-ec      {h 300 0 tls1.3 0 server-ec}        {ms CPU a handshake}
         full-rsa     {h 150 0 tls1.3 0 server-rsa}       {ms CPU a handshake}
         full-ec-1.2  {h 300 0 tls1.2 0 server-ec}        {ms CPU a handshake}
+        full-rsa-1.2 {h 150 0 tls1.2 0 server-rsa}       {ms CPU a handshake}
         resumed      {h 300 0 tls1.3 1 server-ec}        {ms CPU a handshake}
         resumed-1.2  {h 300 0 tls1.2 1 server-ec}        {ms CPU a handshake}
         download     {d 1 200000000 tls1.3 0 server-ec}  {MB/s}
         upload       {u 1 200000000 tls1.3 0 server-ec}  {MB/s}
+        download-64k {d 1 200000000 tls1.3 0 server-ec}  {MB/s}
+        upload-64k   {u 1 200000000 tls1.3 0 server-ec}  {MB/s}
+        download-file {d 1 200000000 tls1.3 0 server-ec} {MB/s}
+        upload-file  {u 1 200000000 tls1.3 0 server-ec}  {MB/s}
         round-trips  {p 1 5000 tls1.3 0 server-ec}       {round trips/s}
+    }
+    # What a Tcl program does otherwise in a case: see tests/bench/subject.tcl.
+    variable benchVariants {
+        *-64k  {BENCH_SETTINGS {-buffersize 65536}}
+        *-file {BENCH_FILE bulk}
     }
     variable benchRounds 7
     variable benchServers {}
@@ -47,11 +57,33 @@ proc ::build::BenchCompile {dir} {
     MakePackage [file join $dir package] release
 }
 
+# Sets the environment of a case's programs; returns what it is.
+proc ::build::BenchVariant {name dir} {
+    variable benchVariants
+    unset -nocomplain ::env(BENCH_SETTINGS) ::env(BENCH_FILE)
+    dict for {pattern variant} $benchVariants {
+        if {[string match $pattern $name]} {
+            lassign $variant variable value
+            if {$variable eq "BENCH_FILE"} {
+                set value [file join $dir $value]
+                set file [open $value wb]
+                for {set i 0} {$i < 200} {incr i} {
+                    puts -nonewline $file [string repeat "0123456789abcdef" 62500]
+                }
+                close $file
+            }
+            set ::env($variable) $value
+            return $pattern
+        }
+    }
+    return ""
+}
+
 # Starts a server once and keeps it; returns {port pid channel}.
-proc ::build::BenchServer {subject command certificate} {
+proc ::build::BenchServer {subject command certificate variant} {
     variable benchServers
     variable root
-    set name $subject/$certificate
+    set name $subject/$certificate/$variant
     if {![dict exists $benchServers $name]} {
         set certs [file join $root certs]
         set style [expr {[string match *-events $subject] ? "events" : "server"}]
@@ -118,17 +150,21 @@ proc ::build::BenchFigure {run case role} {
 }
 
 # All rounds of one case for all subjects, as servers and as clients of the bare peer.
-proc ::build::BenchCase {name case subjects} {
+proc ::build::BenchCase {name case subjects dir} {
     variable benchRounds
     set certificate [lindex $case end]
     set bare [dict get $subjects bare]
+    set variant [BenchVariant $name $dir]
     for {set round 0} {$round < $benchRounds} {incr round} {
         dict for {subject command} $subjects {
             foreach role {server client} {
                 if {[string match plain* $subject] && [lindex $case 0] eq "h"} {
                     continue
                 }
-                if {[string match *-events $subject] && $role eq "client"} {
+                if {[string match *-events $subject] && ($role eq "client" || $variant ne "")} {
+                    continue
+                }
+                if {$variant ne "" && $subject in {python node}} {
                     continue
                 }
                 if {$subject eq "tls-1.7.22" && $role eq "client" && [lindex $case 4]} {
@@ -136,13 +172,13 @@ proc ::build::BenchCase {name case subjects} {
                 }
                 if {[string match plain* $subject]} {
                     # A plain socket speaks only with its own kind.
-                    set server [BenchServer $subject $command $certificate]
+                    set server [BenchServer $subject $command $certificate $variant]
                     set client $command
                 } elseif {$role eq "server"} {
-                    set server [BenchServer $subject $command $certificate]
+                    set server [BenchServer $subject $command $certificate $variant]
                     set client $bare
                 } else {
-                    set server [BenchServer bare $bare $certificate]
+                    set server [BenchServer bare $bare $certificate $variant]
                     set client $command
                 }
                 set run [BenchRun $client $server $case]
@@ -195,6 +231,15 @@ proc ::build::BenchTable {rows units} {
     }
 }
 
+proc ::build::BenchIsWanted {name patterns} {
+    foreach pattern $patterns {
+        if {[string match $pattern $name]} {
+            return 1
+        }
+    }
+    return 0
+}
+
 proc ::build::Bench {args} {
     variable root
     variable benchCases
@@ -211,6 +256,7 @@ proc ::build::Bench {args} {
     uplevel #0 [list source -encoding utf-8 [file join $root tests lib certs.tcl]]
     ::certs::Ensure
     Use benchmore
+    Use benchscale
     set dir [file join $root build bench]
     file mkdir $dir
     BenchCompile $dir
@@ -219,10 +265,10 @@ proc ::build::Bench {args} {
     set units {}
     try {
         foreach {name case unit} $benchCases {
-            if {![llength $wanted] || [lsearch -glob $wanted $name] >= 0 || [lsearch -glob $name $wanted] >= 0} {
+            if {![llength $wanted] || [BenchIsWanted $name $wanted]} {
                 puts stderr "bench: $name"
                 dict set units $name $unit
-                lappend rows {*}[BenchCase $name $case $subjects]
+                lappend rows {*}[BenchCase $name $case $subjects $dir]
             }
         }
     } finally {

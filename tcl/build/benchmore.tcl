@@ -179,6 +179,8 @@ proc ::build::BenchMore {dir subjects wanted} {
         inside {BenchInside $dir}
         calls {BenchCalls $dir $subjects}
         https {BenchHttps $dir}
+        names {BenchNames $dir $subjects}
+        scale {BenchScale $dir $subjects}
         instructions {BenchInstructions $dir $subjects}
     } {
         if {![llength $wanted] || $name in $wanted} {

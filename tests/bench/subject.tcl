@@ -5,7 +5,10 @@
 #   tclsh subject.tcl HOW server cert key        blocking, one connection at a time
 #   tclsh subject.tcl HOW events cert key        event-driven
 #   tclsh subject.tcl HOW client port ca task count bytes version resume
-#   tclsh subject.tcl HOW idle cert key          counts of connections on stdin, memory out
+#
+# From the environment: BENCH_SETTINGS, words for fconfigure of each channel; BENCH_FILE, a
+# file: bulk data comes from it and goes to a copy beside it, by fcopy; BENCH_NAMES, a number:
+# the server has so many names, each with the same context.
 
 proc LoadTls {how} {
     if {$how eq "plain"} {
@@ -23,7 +26,46 @@ proc Listen {how command certificate key} {
     if {$how eq "plain"} {
         return [socket -server $command -myaddr 127.0.0.1 0]
     }
+    if {[info exists ::env(BENCH_NAMES)]} {
+        return [tls::socket -server $command -context [Named $::env(BENCH_NAMES) $certificate $key] -myaddr 127.0.0.1 0]
+    }
     return [tls::socket -server $command -certfile $certificate -keyfile $key -request 0 -myaddr 127.0.0.1 0]
+}
+
+# A context with so many names, the last of them the one that the client asks for.
+proc Named {count certificate key} {
+    set options [list -certfile $certificate -keyfile $key -request 0]
+    set context [tls::context new {*}$options]
+    set other [tls::context new {*}$options]
+    for {set i 1} {$i < $count} {incr i} {
+        $context sni set name$i.example.org $other
+    }
+    $context sni set localhost $other
+    return $context
+}
+
+# Bulk data out and in by fcopy, where BENCH_FILE says so; true if it was done.
+proc CopyOut {channel bytes} {
+    if {![info exists ::env(BENCH_FILE)]} {
+        return 0
+    }
+    set file [open $::env(BENCH_FILE) rb]
+    fcopy $file $channel -size $bytes
+    close $file
+    return 1
+}
+
+proc CopyIn {channel bytes} {
+    if {![info exists ::env(BENCH_FILE)]} {
+        return 0
+    }
+    set file [open $::env(BENCH_FILE).copy wb]
+    set got [fcopy $channel $file -size $bytes]
+    close $file
+    if {$got != $bytes} {
+        error "truncated"
+    }
+    return 1
 }
 
 # Writes 64 KiB, or what is left of them; returns how many bytes.
@@ -51,12 +93,12 @@ proc Accept {channel address port} {
 proc Answer {channel task bytes} {
     switch -exact -- $task {
         d {
-            while {$bytes > 0} {
+            while {$bytes > 0 && ![CopyOut $channel $bytes]} {
                 incr bytes -[Block $channel $bytes]
             }
         }
         u {
-            while {$bytes > 0} {
+            while {$bytes > 0 && ![CopyIn $channel $bytes]} {
                 incr bytes -[string length [read $channel [expr {min($bytes, 1048576)}]]]
             }
             puts $channel ok
@@ -165,7 +207,7 @@ proc Task {channel task bytes} {
     flush $channel
     switch -exact -- $task {
         d {
-            while {$bytes > 0} {
+            while {$bytes > 0 && ![CopyIn $channel $bytes]} {
                 set got [string length [read $channel [expr {min($bytes, 1048576)}]]]
                 if {$got == 0} {
                     error "truncated"
@@ -185,7 +227,7 @@ proc Task {channel task bytes} {
             return
         }
         u {
-            while {$bytes > 0} {
+            while {$bytes > 0 && ![CopyOut $channel $bytes]} {
                 incr bytes -[Block $channel $bytes]
             }
             flush $channel
