@@ -35,6 +35,8 @@ peers | exim, a mail server | server exim4 || exists /usr/sbin/sendmail || elsew
 peers | slapd, an LDAP server | server slapd || elsewhere | slapd | | | |
 peers | unbound, DNS over TLS | server unbound || elsewhere | unbound | | | |
 peers | ngircd, an IRC server | server ngircd || elsewhere | ngircd | | | |
+peers | vsftpd, an FTP server | server vsftpd || elsewhere | vsftpd | | | |
+peers | prosody, an XMPP server | have prosody || elsewhere | prosody | | | |
 peers | redis, a store for sessions | have redis-server || elsewhere | redis-server | | | |
 peers | mosquitto, a broker, and its clients | server mosquitto && have mosquitto_pub || elsewhere | mosquitto mosquitto-clients | | | |
 peers | postgres, a database | have postgres || exists /usr/lib/postgresql/*/bin/postgres || elsewhere | postgresql | | | |

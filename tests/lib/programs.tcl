@@ -4,10 +4,10 @@ namespace eval ::programs {
     # Each is a tcltest constraint: see Constraint. CI insists on having them all.
     variable peers {
         certutil chromium curl dovecot exim4 gnutls-cli gnutls-serv haproxy mosquitto mosquitto_pub nginx ngircd openssl postgres
-        redis-server slapd stunnel4 tinyproxy unbound
+        prosody redis-server slapd stunnel4 tinyproxy unbound vsftpd
     }
     # The same, but nobody insists.
-    variable others {ip node python3 tshark}
+    variable others {ip node python3 setpriv softhsm2-util tshark}
     variable found {}
     # Outside of every PATH, a directory per version: the last.
     variable places {postgres /usr/lib/postgresql/*/bin/postgres}
