@@ -74,33 +74,53 @@ proc ::build::BenchInside {dir} {
     return $result
 }
 
-# System calls for each MiB that a server reads, by strace.
+# System calls of a server for each MiB that it reads and writes, by strace, and the records
+# that it writes for each.
 proc ::build::BenchCalls {dir subjects} {
     variable root
     if {[auto_execok strace] eq ""} {
         puts "calls          strace is not installed: not measured"
         return {}
     }
-    set log [file join $dir strace.out]
     set bytes 64000000
-    set server [open |[list strace -f -c -o $log {*}[dict get $subjects tls] server $root/certs/server-ec.pem $root/certs/server-ec.key 2>@stderr] r+]
-    fconfigure $server -buffering line
-    set port [gets $server]
-    exec {*}[dict get $subjects bare] client $port $root/certs/ca.pem u 1 $bytes tls1.3 0
-    puts $server exit
-    catch {close $server}
     set result {}
-    set total 0
-    foreach line [split [ReadFile $log] \n] {
-        if {[regexp {^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(recvfrom|read|recvmsg|poll|epoll_wait|select|pselect6|epoll_ctl|futex)\s*$} $line - calls name]} {
-            set each [expr {$calls / ($bytes / 1048576.0)}]
-            set total [expr {$total + $each}]
-            puts [format "%-14s %-12s %-7s %10.2f  a MiB read" calls tls $name $each]
-            lappend result [dict create case calls subject tls role $name value $each]
+    foreach {task what} {u read d written} {
+        set log [file join $dir strace.out]
+        set server [open |[list strace -f -c -o $log {*}[dict get $subjects tls] server $root/certs/server-ec.pem $root/certs/server-ec.key 2>@stderr] r+]
+        fconfigure $server -buffering line
+        set port [gets $server]
+        exec {*}[dict get $subjects bare] client $port $root/certs/ca.pem $task 1 $bytes tls1.3 0
+        puts $server exit
+        catch {close $server}
+        set total 0
+        foreach line [split [ReadFile $log] \n] {
+            if {[regexp {^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(recvfrom|read|recvmsg|sendto|write|sendmsg|poll|epoll_wait|select|pselect6|epoll_ctl|futex)\s*$} $line - calls name]} {
+                set each [expr {$calls / ($bytes / 1048576.0)}]
+                set total [expr {$total + $each}]
+                lappend result [dict create case calls-$what subject tls role $name value $each]
+            }
         }
+        puts [format "%-14s %-12s %-7s %10.2f  system calls a MiB $what" calls-$what tls all $total]
+        lappend result [dict create case calls-$what subject tls role all value $total]
     }
-    puts [format "%-14s %-12s %-7s %10.2f  a MiB read" calls tls all $total]
-    lappend result [dict create case calls subject tls role all value $total]
+    return [concat $result [BenchRecords $subjects $bytes]]
+}
+
+proc ::build::BenchRecords {subjects bytes} {
+    variable root
+    set result {}
+    foreach subject {bare tls} {
+        set server [open |[list {*}[dict get $subjects $subject] server $root/certs/server-ec.pem $root/certs/server-ec.key 2>@stderr] r+]
+        set relay [open |[list [Shell] [file join $root tests bench records.tcl] [gets $server] 2>@stderr]]
+        exec {*}[dict get $subjects bare] client [gets $relay] $root/certs/ca.pem d 1 $bytes tls1.3 0
+        lassign [gets $relay] - - records
+        catch {exec kill [pid $server]}
+        catch {close $server}
+        catch {close $relay}
+        set each [expr {$records / ($bytes / 1048576.0)}]
+        puts [format "%-14s %-12s %-7s %10.2f  records a MiB written" records $subject "" $each]
+        lappend result [dict create case records subject $subject role server value $each]
+    }
     return $result
 }
 
