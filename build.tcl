@@ -117,7 +117,7 @@ recipe package {DIR ?-static-openssl? ?-with tclsh ...?} {a self-contained packa
     if {$dir eq ""} {
         Fail "usage: package DIR ?-static-openssl? ?-with tclsh ...?"
     }
-    Setup base
+    Setup base {*}[expr {$variant eq "static" ? "static" : ""}]
     Use package
     set target [expr {[llength $shells] ? [MakePackageWith $dir $variant $shells] : [MakePackage $dir $variant]}]
     puts "$target is ready: TCLLIBPATH={[file normalize [lindex $args 0]]} tclsh"

@@ -17,6 +17,8 @@ test | the openssl command, makes certificates | have openssl | openssl | openss
 test | the kill program, ends what tests have started | exists /bin/kill /usr/bin/kill | procps | util-linux | util-linux | util-linux |
 test | threads for Tcl, some tests use them | tclpackage Thread | tcl-thread | tcl-thread | tcl-thread | |
 test | virtual file systems for Tcl, some tests use them | tclpackage vfs || ! have apt-get | tcl-vfs | | | |
+test | what OpenSSL's static form needs, which some tests link | staticlibraries || elsewhere | libzstd-dev zlib1g-dev | | | |
+static | what OpenSSL's static form needs | staticlibraries || elsewhere | libzstd-dev zlib1g-dev | | | |
 deb | dpkg-shlibdeps, finds what a library depends on | have dpkg-shlibdeps || elsewhere | dpkg-dev | | | |
 sanitize | the sanitizers' libraries | runtime libasan.so && runtime libubsan.so | gcc | libasan libubsan | libsanitizer | gcc-libs |
 sanitize | the one for threads | runtime libtsan.so | gcc | libtsan | libsanitizer | gcc-libs |
@@ -55,6 +57,19 @@ server() { have "$1" || exists "/usr/sbin/$1"; }
 elsewhere() { [ "$manager" != apt-get ]; }
 header() {
     have gcc && echo "#include <$1>" | gcc $(pkg-config --cflags openssl 2>/dev/null) -E - >/dev/null 2>&1
+}
+staticlibraries() {
+    for word in $(pkg-config --libs --static libssl libcrypto 2>/dev/null); do
+        case $word in
+            -lssl | -lcrypto) continue ;;
+            -l*) ;;
+            *) continue ;;
+        esac
+        for ending in so a; do
+            case $(gcc -print-file-name="lib${word#-l}.$ending") in /*) continue 2 ;; esac
+        done
+        return 1
+    done
 }
 runtime() { have gcc && case $(gcc -print-file-name="$1") in /*) return 0 ;; esac; return 1; }
 tclpackage() {

@@ -132,9 +132,15 @@ proc ::support::HasOpenSsl {version} {
     return [expr {[package vcompare [lindex [tls::version] 1] $version] >= 0}]
 }
 
-# The library's words for an alert: OpenSSL 3.2 says "ssl/tls alert" for "sslv3 alert".
+# The library's words for an alert or a verify result, from those of OpenSSL 3.0.
 proc ::support::Alert {text} {
-    return [expr {[HasOpenSsl 3.2] ? [string map {"sslv3 alert" "ssl/tls alert"} $text] : $text}]
+    if {[HasOpenSsl 3.2]} {
+        set text [string map {"sslv3 alert" "ssl/tls alert"} $text]
+    }
+    if {[HasOpenSsl 3.6]} {
+        set text [string map {"is not yet valid" "is not yet valid or the system clock is incorrect"} $text]
+    }
+    return $text
 }
 
 # Tcl 8's own words for a POSIX error, or the system's, which Tcl 9 has.
