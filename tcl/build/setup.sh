@@ -45,6 +45,7 @@ peers | postgres, a database | have postgres || exists /usr/lib/postgresql/*/bin
 peers | tshark, decrypts captures with a key log | have tshark || elsewhere | tshark | | | |
 peers | chromium, a browser | have chromium || elsewhere | chromium | | | |
 peers | certutil, tells the browser whom to trust | have certutil || elsewhere | libnss3-tools | | | |
+peers | sqlite3 for Tcl, which the example ondemand needs | tclpackage sqlite3 || elsewhere | libsqlite3-tcl | | | |
 peers | tdom, which the package rest needs | tclpackage tdom || elsewhere | tdom | | | |
 peers | tcl-tls 1.7, to compare with | tclpackage "tls 1.7" || elsewhere | tcl-tls | | | |
 END

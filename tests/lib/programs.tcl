@@ -7,7 +7,7 @@ namespace eval ::programs {
         prosody redis-server slapd stunnel4 tinyproxy unbound vsftpd
     }
     # The same, but nobody insists.
-    variable others {ip node python3 setpriv softhsm2-util tshark}
+    variable others {ip node psql python3 setpriv softhsm2-util tshark}
     variable found {}
     # Outside of every PATH, a directory per version: the last.
     variable places {postgres /usr/lib/postgresql/*/bin/postgres}
