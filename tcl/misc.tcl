@@ -17,10 +17,19 @@ proc ::tls::misc {subcommand args} {
     set days 365
     set serial ""
     set subject {}
+    if {[catch {llength $info} count] || $count % 2} {
+        return -code error -errorcode {TLS CONFIG info {names and values must come in pairs}} \
+            "bad info \"$info\": names and values must come in pairs"
+    }
     foreach {name value} $info {
+        # Programs hand over what somebody left empty in a form.
+        if {$value eq ""} {
+            continue
+        }
         switch -exact -- $name {
             days { set days $value }
             serial { set serial [format %x $value] }
+            Email { lappend subject "emailAddress=[EscapeName $value]" }
             default { lappend subject "$name=[EscapeName $value]" }
         }
     }

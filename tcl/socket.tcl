@@ -85,9 +85,15 @@ proc ::tls::DefaultsFor {options} {
         return $defaults
     }
     set result {}
-    foreach {option value} [dict get [SplitOptions $defaults] tls] {
-        if {![IsShared $option]} {
-            lappend result $option $value
+    for {set i 0} {$i < [llength $defaults]} {incr i} {
+        set word [lindex $defaults $i]
+        if {$word eq "-async"} {
+            lappend result $word
+            continue
+        }
+        incr i
+        if {![IsShared $word]} {
+            lappend result $word [lindex $defaults $i]
         }
     }
     return $result

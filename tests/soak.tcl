@@ -291,8 +291,7 @@ proc ::soak::StartWorker {milliseconds number} {
     thread::send $thread $worker
     thread::send $thread [list namespace eval ::w [list variable block [support::Bytes 65521 $number]]]
     thread::send $thread [list namespace eval ::w [list variable identity [support::Identity] trust [support::Trust]]]
-    thread::send $thread [list namespace eval ::w [list variable resume \
-        [expr {[string match *-resume* [tls::OptionNames]] ? "-resume 1" : ""}]]]
+    thread::send $thread {namespace eval ::w {variable resume {-resume 1}}}
     thread::send $thread [list expr srand($number)]
     thread::send $thread {
         package require -exact tls 2.1.0

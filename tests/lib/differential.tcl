@@ -580,6 +580,9 @@ Define misc "tls::misc req" {
     set certfile [file join $dir misc.[pid].pem]
     try_ req {tls::misc req 2048 $keyfile $certfile {CN Unknown O {One Man Band} days 7 serial 12}}
     see x509 [exec openssl x509 -in $certfile -noout -subject -issuer -serial]
+    try_ empty {tls::misc req 2048 $keyfile $certfile {CN Unknown O {} C {}}}
+    see subject [exec openssl x509 -in $certfile -noout -subject]
+    try_ email {tls::misc req 2048 $keyfile $certfile {CN Unknown Email a@example.org}}
 }
 
 Define ciphers "tls::ciphers" {
@@ -590,6 +593,7 @@ Define ciphers "tls::ciphers" {
         see $protocol [lsort [tls::ciphers $protocol]]
     }
     see verbose [regexp {TLSv1\.2.*Kx=} [tls::ciphers tls1.2 1]]
+    see line [llength [lindex [tls::ciphers tls1.2 1] 0]]
     see kind [list [llength [info procs ::tls::socket]] [llength [info commands ::tls::ciphers]]]
 }
 
