@@ -15,6 +15,9 @@ proc ::build::Probe {args} {
     set options [lrange $args 1 end]
     set json [lsearch -exact $options -json]
     set options [expr {$json < 0 ? $options : [lreplace $options $json $json]}]
+    if {[catch {Setup base} message]} {
+        return [ProbeMistake $message]
+    }
     lappend ::auto_path $root
     package require -exact tls 2.1.0
     ProbeResolver $options
