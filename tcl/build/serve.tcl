@@ -90,7 +90,7 @@ proc ::build::ServeConnection {channel address number} {
     } trap {SERVE} {message} {
         # A mistake is answered, an end is not.
         if {$message ne ""} {
-            catch {ServeText $channel HEAD $message 0}
+            catch {ServeText $channel GET $message 0}
         }
     } on error {message details} {
         if {[lindex [dict get $details -errorcode] 0] ni {POSIX TLS}} {
