@@ -37,8 +37,10 @@ proc ::build::BenchSubjects {dir peers} {
     if {!$peers} {
         return $subjects
     }
-    if {![catch {exec [Shell] << {package require -exact tls 1.7.22}}]} {
-        lappend subjects tls-1.7.22 [list {*}$tcl 1.7.22]
+    foreach version {1.7.22 1.8.0 2.0.1} {
+        if {![catch {exec [Shell] << "package require -exact tls $version"}]} {
+            lappend subjects tls-$version [list {*}$tcl $version]
+        }
     }
     foreach {name program file} {python python3 subject.py node node subject.js} {
         if {[auto_execok $program] ne ""} {
@@ -167,7 +169,7 @@ proc ::build::BenchCase {name case subjects dir} {
                 if {$variant ne "" && $subject in {python node}} {
                     continue
                 }
-                if {$subject eq "tls-1.7.22" && $role eq "client" && [lindex $case 4]} {
+                if {[string match {tls-[0-9]*} $subject] && $role eq "client" && [lindex $case 4]} {
                     continue
                 }
                 if {[string match plain* $subject]} {

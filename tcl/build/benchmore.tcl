@@ -212,7 +212,7 @@ proc ::build::BenchMore {dir subjects wanted} {
 
 # A plain SVG: for each case the ratio to the bare peer, one bar a subject.
 proc ::build::BenchChart {rows units} {
-    set colours {bare #888 tls #1f77b4 plain #ccc tls-1.7.22 #d62728 python #2ca02c node #9467bd}
+    set colours {bare #888 tls #1f77b4 plain #ccc tls-1.7.22 #d62728 tls-1.8.0 #d62728 tls-2.0.1 #d62728 python #2ca02c node #9467bd}
     set y 40
     set body ""
     set last ""

@@ -22,7 +22,7 @@ proc ::build::Format {source format} {
     set path [file join $root doc $source.man]
     ::doctools::new formatter -format $format -file $source.man -module $source
     try {
-        set text [formatter format [MarkBlanks [string map [list "\[comment measured\]" [Measured]] [ReadFile $path]]]]
+        set text [formatter format [MarkBlanks [Measured [ReadFile $path]]]]
         set warnings [formatter warnings]
     } finally {
         formatter destroy
@@ -51,17 +51,26 @@ proc ::build::MarkBlanks {text} {
     return $text
 }
 
-# The measured differences to 1.7.22, as a list: those of tests/lib/differences.tcl, where
-# tests keep and check them. Stands in the manual in the place of [comment measured].
-proc ::build::Measured {} {
+# Puts the measured differences to relatives in the place of [comment {measured VERSION}]:
+# those of tests/lib/differences.tcl, where tests keep and check them.
+proc ::build::Measured {text} {
     variable root
     set path [file join $root tests lib differences.tcl]
     if {![file exists $path]} {
-        return ""
+        return $text
     }
     uplevel #0 [list source -encoding utf-8 $path]
+    set map [list "\[comment {measured 1.7.22}\]" [MeasuredList 1.7.22 $::differences::rows]]
+    dict for {version rows} $::differences::more {
+        lappend map "\[comment {measured $version}\]" [MeasuredList $version $rows]
+    }
+    return [string map $map $text]
+}
+
+# Rows of that table as a list.
+proc ::build::MeasuredList {version rows} {
     set items {}
-    foreach row $::differences::rows {
+    foreach row $rows {
         lassign $row program keys kind theirs ours reason
         set reason [regsub -all {\s+} [string trim $reason] { }]
         if {[string match "See *above*" $reason]} {
@@ -69,7 +78,7 @@ proc ::build::Measured {} {
         }
         set said ""
         if {$kind eq "values"} {
-            set said " [Said "1.7.22" $theirs] [Said "Here" $ours]"
+            set said " [Said $version $theirs] [Said "Here" $ours]"
         }
         set program [expr {$program eq "*" ? "everywhere" : [string trimright $program "-*"]}]
         dict lappend items "\[emph {$program}\]: [string map {[ [lb] ] [rb]} $reason]" [string trim $said]

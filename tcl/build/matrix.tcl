@@ -86,7 +86,8 @@ proc ::build::MatrixReach {suite} {
     }
 }
 
-# A tree with every Tcl of its suite, made if it is not there yet. Returns its path.
+# A tree with every Tcl of its suite and the relative of this package that is there to be
+# compared with, made if it is not there yet. Returns its path.
 proc ::build::MatrixTree {suite} {
     variable matrixShells
     set tree [file join [MatrixCache] $suite]
@@ -109,7 +110,7 @@ proc ::build::MatrixTree {suite} {
     MatrixRun $tree {} sh -c {
         apt-get -qq update >/dev/null 2>&1
         names=
-        for name in tcl8.6 tcl9.0 tcl9.1; do
+        for name in tcl8.6 tcl9.0 tcl9.1 tcl-tls; do
             if apt-cache show $name >/dev/null 2>&1 && ! dpkg -s $name >/dev/null 2>&1; then
                 names="$names $name"
             fi

@@ -47,7 +47,7 @@ peers | chromium, a browser | have chromium || elsewhere | chromium | | | |
 peers | certutil, tells the browser whom to trust | have certutil || elsewhere | libnss3-tools | | | |
 peers | sqlite3 for Tcl, which the example ondemand needs | tclpackage sqlite3 || elsewhere | libsqlite3-tcl | | | |
 peers | tdom, which the package rest needs | tclpackage tdom || elsewhere | tdom | | | |
-peers | tcl-tls 1.7, to compare with | tclpackage "tls 1.7" || elsewhere | tcl-tls | | | |
+peers | tcl-tls, to compare with | relative || elsewhere | tcl-tls | | | |
 END
 }
 
@@ -71,6 +71,12 @@ staticlibraries() {
         done
         return 1
     done
+}
+relative() {
+    for version in 1.7.22 1.8.0 2.0.1; do
+        ! tclpackage "-exact tls $version" || return 0
+    done
+    dpkg -s tcl-tls >/dev/null 2>&1
 }
 runtime() { have gcc && case $(gcc -print-file-name="$1") in /*) return 0 ;; esac; return 1; }
 tclpackage() {

@@ -191,7 +191,7 @@ proc Echo {channel} {
 proc Connect {how port ca version} {
     if {$how eq "plain"} {
         set channel [socket 127.0.0.1 $port]
-    } elseif {[string match 1.* $how]} {
+    } elseif {[string match {[12].*} $how]} {
         set channel [tls::socket -cafile $ca -require 1 -request 1 -servername localhost \
             -tls1 0 -tls1.1 0 -tls1.2 [expr {$version eq "tls1.2"}] -tls1.3 [expr {$version eq "tls1.3"}] 127.0.0.1 $port]
     } else {

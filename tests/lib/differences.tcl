@@ -1,4 +1,6 @@
-# Where this package at level 1 differs from tcl-tls 1.7.22 on purpose, and why.
+# Where this package differs on purpose from its relatives, and why: level 1 from tcl-tls
+# 1.7.22 (rows) and 1.8.0, level 2 from 2.0.1. For these two: the rows of 1.7.22 without
+# those in `gone`, and those in `more` before them.
 # Read by tests/differential.test and by the manual's section on compatibility. Each row:
 #
 #   program keys kind theirs ours reason
@@ -87,7 +89,7 @@ namespace eval ::differences {
             {The intermediates in -certfile are sent. 1.7.22 sends the leaf alone, and a peer that trusts only the
             root cannot verify it.}}
         {clientcert {subject version} values (nothing) * {See above: here the server sees the client's certificate.}}
-        {misc x509 values {*issuer=?serial=*} {*issuer=O = One Man Band, CN = Unknown?serial=*}
+        {misc x509 values {*issuer=?serial=*} {*issuer=O*One Man Band, CN*Unknown?serial=*}
             {A self-signed certificate names its issuer, which is its subject.}}
         {ciphers nonsense values {1 {bad protocol "nonsense": must be *}} {1 {bad protocol "nonsense": must be one of *}}
             {One form of the message for all commands.}}
@@ -98,4 +100,128 @@ namespace eval ::differences {
         {ciphers tls1.3 values * {TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256}
             {1.7.22 lists what TLS 1.2 has.}}
     }
+}
+
+namespace eval ::differences {
+    # What 1.8.0 and 2.0.1 do otherwise than 1.7.22: a list of {program keys}.
+    variable gone {
+        1.8.0 {
+            {no12 {handshake version cipher answer}} {no12 {version cipher answer}} {pop3 socket} {ciphersuites socket}
+            {ciphersuites {handshake version cipher answer}} {alpn end} {alpn {answer server}} {statuskeys keys}
+            {statuslocal {keys peer}} {statusbefore status} {expired code} {* background} {verify-* errors}
+            {bad-badcipher import} {password wrong} {misc x509} {ciphers {ssl2 ssl3}}
+        }
+        2.0.1 {
+            {no12 {handshake version cipher answer}} {no12 {version cipher answer}} {pop3 socket}
+            {pop3 {handshake version cipher answer}} {ciphersuites socket} {ciphersuites {handshake version cipher answer}}
+            {alpn end} {clientcert {answer clientRead}} {statuskeys keys} {statuslocal {keys peer}} {statusbefore status}
+            {expired code} {* background} {verify-* errors} {bad-badcipher import} {bad-noprotocol import} {password wrong} {misc x509}
+            {ciphers {ssl2 ssl3}}
+        }
+    }
+    variable more {
+        1.8.0 {
+            {statuskeys keys values {alias all *} {all alpn *}
+                {These keys of 1.8.0 are not there: alias, certificatePurpose, extFlags, extInvalid, isProxyCert, issuerAltName,
+                keyId, publicKeyHash, purpose, selfIssued, signatureHash. What matters of them is in keyUsage, extendedKeyUsage,
+                basicConstraintsCA and extensions.}}
+            {statusvalues {cipher end even issuer notAfter notBefore sbits serial sha1_hash subject version} values * *
+                {The key serial of 1.7 is there beside serialNumber: 1.8.0 has the latter alone, and programs of the former end.}}
+            {statusbefore status values {0 {peername {} sbits 0 *}} {0 {}}
+                {tls::status is empty before the handshake is done: a protocol that is not agreed yet is none.}}
+            {statuslocal * values * *
+                {See serial above: in 1.8.0 the program ends.}}
+            {expired code values {TLS HANDSHAKE FAILED} {TLS VERIFY CERT_HAS_EXPIRED {certificate has expired}}
+                {errorCode says what has failed.}}
+            {nochannel tls::unimport values {0 {bad channel "CHANNEL": not a stacked channel}} {0 {bad channel "CHANNEL": not a TLS channel}}
+                {The same words in all commands.}}
+            {bad-badcipher import values {0 {Set ciphers failed: No valid ciphers}} {0 {no cipher matches "NONSENSE"}} {Says which.}}
+            {password {right wrong} values {0 {unable to set public key file *}} *
+                {A -password callback that takes no words is called without, as 1.7 does; in 1.8.0 it fails, and with it the key.}}
+            {misc x509 values {*issuer=?serial=*} {*issuer=O*One Man Band, CN*Unknown?serial=*}
+                {A self-signed certificate names its issuer, which is its subject.}}
+            {ciphers {ssl2 ssl3} values {1 {ssl?: protocol not supported}} {1 {protocol "ssl?" is not supported by the library}}
+                {The protocol is named.}}
+            {callbackwords infos values {{alert write} *} {{handshake done} *}
+                {No alert goes out where nothing is wrong.}}
+            {callbackwords chain values {} *
+                {verify goes to -command too where there is no -validatecommand: the 1.7 line did its checks there, and a script
+                that rejects by them must be heard. 1.8.0 sends it to -validatecommand alone.}}
+            {verify-* chain values {} *
+                {See verify above.}}
+            {callbackwords background values {{bad option "message": *}} *
+                {A script of the 1.7 line that throws on the words message and session: at level 1 it is not told again, and there
+                is no background error.}}
+            {ciphers line values 1 6
+                {The table of tls::ciphers is text in lines, as in 1.7, not a list of lines.}}
+            {* version values 3 TLSv1.?
+                {Level 1 has what 1.7 has: version in tls::status is the protocol. In 1.8.0 it is the certificate's.}}
+            {to12 default values {0 3} {0 TLSv1.2} {See version above.}}
+            {pop3 socket values {1 {SSL3 protocol not supported}} {0 ok}
+                {"-ssl3 1" is an error of 1.8.0 where the library lacks SSL 3, and tcllib's pop3 asks for it: here it is
+                an error only if no other protocol remains enabled.}}
+            {verify-* background values {{bad option "message": *}} {} {See message above.}}
+            {verify-* {handshake errors} values * *
+                {See verify above: here the script decides.}}
+        }
+        2.0.1 {
+            {statuskeys keys values {alias all *} {all alpn *}
+                {These keys of 2.0.1 are not there: alias, certificatePurpose, extFlags, extInvalid, isProxyCert, issuerAltName,
+                keyId, publicKeyHash, purpose, selfIssued, signatureHash. What matters of them is in keyUsage, extendedKeyUsage,
+                basicConstraintsCA and extensions.}}
+            {statusvalues {cipher end even issuer notAfter notBefore sbits serial sha1_hash subject version} values * *
+                {The key serial of 1.7 is there beside serialNumber: 2.0.1 has the latter alone, and programs of the former end.}}
+            {statusbefore status values {0 {peername {} sbits 0 *}} {0 {}}
+                {tls::status is empty before the handshake is done: a protocol that is not agreed yet is none.}}
+            {statuslocal * values * *
+                {See serial above: in 2.0.1 the program ends.}}
+            {expired code values {TLS HANDSHAKE FAILED} {TLS VERIFY CERT_HAS_EXPIRED {certificate has expired}}
+                {errorCode says what has failed.}}
+            {nochannel tls::unimport values {0 {bad channel "CHANNEL": not a stacked channel}} {0 {bad channel "CHANNEL": not a TLS channel}}
+                {The same words in all commands.}}
+            {bad-badcipher import values {0 {Set ciphers failed: No valid ciphers}} {0 {no cipher matches "NONSENSE"}} {Says which.}}
+            {password {right wrong} values {0 {unable to set public key file *}} *
+                {A -password callback that takes no words is called without, as 1.7 does; in 2.0.1 it fails, and with it the key.}}
+            {misc x509 values {*issuer=?serial=*} {*issuer=O*One Man Band, CN*Unknown?serial=*}
+                {A self-signed certificate names its issuer, which is its subject.}}
+            {ciphers {ssl2 ssl3} values {1 {ssl?: protocol not supported}} {1 {protocol "ssl?" is not supported by the library}}
+                {The protocol is named.}}
+            {callbackwords infos values {{alert write} *} {{handshake done} *}
+                {No alert goes out where nothing is wrong.}}
+            {callbackwords chain values {} *
+                {verify goes to -command too where there is no -validatecommand: the 1.7 line did its checks there, and a script
+                that rejects by them must be heard. 2.0.1 sends it to -validatecommand alone.}}
+            {verify-* chain values {} *
+                {See verify above.}}
+            {callbackwords background values {{bad option "message": *}} *
+                {A script of the 1.7 line that throws on the words message and session: at level 1 it is not told again, and there
+                is no background error.}}
+            {verify-* errors values {{certificate has expired} {certificate verify failed}} {{handshake failed: certificate verify failed *}}
+                {The error word of -command has the whole message, once.}}
+            {clientcert {answer clientError clientRead} values * *
+                {The intermediates in -certfile are sent. 2.0.1 sends the leaf alone, and a peer that trusts only the
+                root cannot verify it.}}
+            {alpn {answer clientError} values * * {See clientcert above.}}
+            {server {answer clientError} values * * {See clientcert above.}}
+            {lenient end values {CHILDSTATUS 1: error flushing *} {CHILDSTATUS 1: handshake failed: *}
+                {The reason, in place of the bare POSIX text.}}
+            {wrongname end values {CHILDSTATUS 1: error flushing *} {CHILDSTATUS 1: handshake failed: *}
+                {The reason, in place of the bare POSIX text.}}
+            {bad-noprotocol import values {0 CHANNEL} {0 {no protocol enabled}} {No protocol is an error at once.}}
+        }
+    }
+}
+
+# The rows for one version of theirs.
+proc ::differences::Rows {version} {
+    variable rows
+    variable gone
+    variable more
+    if {![dict exists $gone $version]} {
+        return $rows
+    }
+    return [concat [dict get $more $version] [lmap row $rows {
+        if {[lrange $row 0 1] in [lmap pair [dict get $gone $version] {lrange $pair 0 1}]} continue
+        set row
+    }]]
 }

@@ -1,6 +1,7 @@
-# Small programs as they are written for the 1.7 line. Each runs, in a process of its own,
-# once under Debian's tcl-tls 1.7.22 and once under this package at level 1, and prints a
-# dict of what it observed: differential.test compares them, key by key.
+# Small programs as they are written for the family. Each runs, in a process of its own,
+# once under Debian's tcl-tls (1.7.22, 1.8.0 or 2.0.1: whichever is installed) and once under
+# this package at the level that stands for it, and prints a dict of what it observed:
+# differential.test compares them, key by key.
 #
 #   differential::Define name what body     one more program
 #   differential::Programs                  their names
@@ -11,9 +12,23 @@
 # procs of `prelude`.
 
 namespace eval ::differential {
+    # Level 2 verifies: what the programs, which are written for 1.7, do not say is put
+    # before what they say. So they get on, and there is more to compare.
+    variable trusting {
+        tls::init -cafile [dict get $::cert ca]
+        rename ::tls::import ::plainImport
+        proc ::tls::import {args} {
+            if {[llength $args] > 0} {
+                set args [linsert $args 1 -cafile [dict get $::cert ca]]
+            }
+            tailcall ::plainImport {*}$args
+        }
+    }
     variable programs {}
-    variable theirs 1.7.22
-    variable ours 1.9.0
+    variable theirs ""
+    variable ours ""
+    # Versions of theirs, and the one of ours that a program of that line gets.
+    variable relatives {1.7.22 1.9.0 1.8.0 1.9.0 2.0.1 2.1.0}
     variable prelude {
         package require Tcl 8.6-
         set background {}
@@ -112,6 +127,23 @@ proc ::differential::What {name} {
     return [dict get $programs $name what]
 }
 
+# Finds the relative that is installed; returns its version, or "".
+proc ::differential::Find {} {
+    variable relatives
+    variable theirs
+    variable ours
+    foreach {version level} $relatives {
+        # In a process of its own, with nothing of ours on the path.
+        set script [support::Path probe.tcl "package require -exact tls $version"]
+        if {![catch {exec {*}[programs::Command timeout] 10 [info nameofexecutable] $script 2>@1}]} {
+            set theirs $version
+            set ours $level
+            return $version
+        }
+    }
+    return ""
+}
+
 # Runs a program under a version; what it saw. One that hangs or dies has `end`.
 proc ::differential::Observe {version name setting} {
     variable programs
@@ -125,6 +157,9 @@ proc ::differential::Observe {version name setting} {
     }
     append script [list set dir [temporaryDirectory]] \n $prelude \n
     append script [list package require -exact tls $version] \n
+    if {$::differential::ours eq "2.1.0"} {
+        append script $::differential::trusting \n
+    }
     append script [dict get $programs $name body] \n
     append script "puts \[list SEEN \$seen\]\nflush stdout\nexit 0\n"
     set path [support::Path $name.$version.tcl $script]
@@ -605,6 +640,6 @@ Define library "version, commands and variables" {
     }]]
     see procs [info procs ::tls::socket]
     see variables [list [info exists tls::debug] [info exists tls::logcmd]]
-    see present [expr {[package vcompare [package present tls] 1.7] >= 0 && [package vcompare [package present tls] 2] < 0}]
+    see present [expr {[package vcompare [package present tls] 1.7] >= 0}]
 }
 }
