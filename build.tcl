@@ -65,7 +65,7 @@ recipe setup {?-peers?} {install what is missing; -peers: the real servers and c
     if {$args ni {{} -peers}} {
         Fail "usage: setup ?-peers?"
     }
-    Setup -v base test lint sanitize valgrind {*}[expr {$args eq "-peers" ? "peers" : ""}]
+    Setup -v base test lint sanitize valgrind {*}[expr {$args eq "-peers" ? "peers matrix" : ""}]
     return 0
 }
 
@@ -202,7 +202,7 @@ recipe bench {?-peers? ?case ...?} {what TLS costs here, beside bare OpenSSL and
     return [Bench {*}$args]
 }
 
-recipe matrix {?-possible? ?suite ...?} {demo and tests in trees of Debian bookworm, trixie and sid, with every Tcl there} {
+recipe matrix {?-quick? ?suite ...?} {demo and tests in trees of Debian bookworm, trixie and sid, with every Tcl there} {
     Use matrix
     return [Matrix {*}$args]
 }

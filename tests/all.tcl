@@ -18,7 +18,7 @@ package require Tcl 8.6-
 namespace eval ::all {
     variable tests [file dirname [file normalize [info script]]]
     variable root [file dirname $tests]
-    variable limit 300 ;# seconds for one file
+    variable limit 600 ;# seconds for one file
     variable peers {}
     variable queue {}
     variable running 0

@@ -8,24 +8,34 @@
 namespace eval ::build {
     variable matrixSuites {bookworm trixie sid}
     variable matrixShells {tclsh8.6 tclsh9.0 tclsh9.1}
+    # What -quick runs with all Tcl versions of a suite but its newest.
+    variable matrixQuick {
+        commands context differential events family levels options rawkeys sessions status threads transport x509
+    }
 }
 
 proc ::build::Matrix {args} {
     variable matrixSuites
-    set words $args
-    if {[lindex $words 0] eq "-possible"} {
-        set args [lrange $words 1 end]
+    set switch ""
+    if {[string match -* [lindex $args 0]]} {
+        set args [lassign $args switch]
+        if {$switch ni {-possible -quick}} {
+            Fail "usage: matrix ?-possible | -quick? ?suite ...?"
+        }
     }
     foreach suite $args {
         if {$suite ni $matrixSuites} {
             Fail "bad suite \"$suite\": must be one of [join $matrixSuites {, }]"
         }
     }
+    if {$switch ne "-possible"} {
+        Setup matrix
+    }
     set why [MatrixHindrance]
     if {$why ne ""} {
         Fail $why
     }
-    if {[lindex $words 0] eq "-possible"} {
+    if {$switch eq "-possible"} {
         foreach suite $args {
             MatrixReach $suite
         }
@@ -33,7 +43,7 @@ proc ::build::Matrix {args} {
     }
     set rows {}
     foreach suite [expr {[llength $args] ? $args : $matrixSuites}] {
-        lappend rows {*}[MatrixSuite $suite]
+        lappend rows {*}[MatrixSuite $suite [expr {$switch eq "-quick"}]]
     }
     return [MatrixTable $rows]
 }
@@ -152,22 +162,25 @@ proc ::build::MatrixCopy {tree} {
 }
 
 # Rows of the table for one suite: {suite Tcl OpenSSL critcl gcc demo passed failed skipped seconds}.
-proc ::build::MatrixSuite {suite} {
+proc ::build::MatrixSuite {suite isQuick} {
     variable root
     variable matrixShells
+    variable matrixQuick
     set rows {}
     set tree [MatrixTree $suite]
     MatrixCopy $tree
     file mkdir [file join $root build matrix]
-    foreach shell $matrixShells {
-        if {![file exists [file join $tree usr bin $shell]]} {
-            continue
-        }
-        puts "$suite, $shell: demo and test"
+    set shells [lmap shell $matrixShells {
+        if {![file exists [file join $tree usr bin $shell]]} continue
+        set shell
+    }]
+    foreach shell [lreverse $shells] {
+        set patterns [expr {$isQuick && $shell ne [lindex $shells end] ? $matrixQuick : ""}]
+        puts "$suite, $shell: demo and test [concat $patterns]"
         set began [clock seconds]
         set log [file join $root build matrix $suite-$shell.log]
         lassign [MatrixRun $tree [list TCLSH $shell] sh /src/tls/build.tcl demo] demo text
-        lassign [MatrixRun $tree [list TCLSH $shell] sh /src/tls/build.tcl test] - more
+        lassign [MatrixRun $tree [list TCLSH $shell] sh /src/tls/build.tcl test {*}$patterns] - more
         WriteFile $log $text\n$more\n
         if {![regexp -line {^(\d+) passed, (\d+) failed, (\d+) skipped$} $more -> passed failed skipped]} {
             lassign {0 1 0} passed failed skipped
@@ -175,6 +188,7 @@ proc ::build::MatrixSuite {suite} {
         lappend rows [list $suite {*}[MatrixVersions $tree $shell] [expr {$demo ? "FAILED" : "fine"}] \
             $passed $failed $skipped [expr {[clock seconds] - $began}]]
         if {$demo || $failed} {
+            puts [join [lrange [regexp -all -inline -line {^==== .* FAILED$} $more] 0 39] \n]
             puts "see $log"
         }
     }
