@@ -7,7 +7,7 @@ proc ::build::BenchIdle {dir subjects count} {
     variable root
     set result {}
     foreach use {quiet used} {
-        set server [open |[list {*}[dict get $subjects tls] server $root/certs/server-ec.pem $root/certs/server-ec.key 2>@stderr] r+]
+        set server [open |[list {*}[dict get $subjects tls] events $root/certs/server-ec.pem $root/certs/server-ec.key 2>@stderr] r+]
         fconfigure $server -buffering line
         set port [gets $server]
         set client [open |[list [Shell] [file join $root tests bench idle.tcl] $dir/package $root/certs/ca.pem $port 2>@stderr] r+]
