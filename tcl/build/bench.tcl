@@ -260,6 +260,7 @@ proc ::build::Bench {args} {
     ::certs::Ensure
     Use benchmore
     Use benchscale
+    Use benchchart
     set dir [file join $root build bench]
     file mkdir $dir
     BenchCompile $dir

@@ -209,36 +209,3 @@ proc ::build::BenchMore {dir subjects wanted} {
     }
     return $result
 }
-
-# A plain SVG: for each case the ratio to the bare peer, one bar a subject.
-proc ::build::BenchChart {rows units} {
-    set colours {bare #888 tls #1f77b4 plain #ccc tls-1.7.22 #d62728 tls-1.8.0 #d62728 tls-2.0.1 #d62728 python #2ca02c node #9467bd}
-    set y 40
-    set body ""
-    set last ""
-    foreach row $rows {
-        dict with row {
-            if {$subject eq "plain"} {
-                continue
-            }
-            if {"$case/$role" ne $last} {
-                incr y 14
-                append body "<text x=\"10\" y=\"[expr {$y + 10}]\" font-weight=\"bold\">$case, as $role ([dict get $units $case])</text>\n"
-                incr y 16
-                set last $case/$role
-            }
-            set width [expr {min(430, 120.0 * $ratio)}]
-            append body "<text x=\"20\" y=\"[expr {$y + 10}]\">$subject</text>"
-            append body "<rect x=\"120\" y=\"$y\" width=\"[format %.1f $width]\" height=\"12\" fill=\"[dict get $colours $subject]\"/>"
-            append body "<text x=\"[format %.1f [expr {126 + $width}]]\" y=\"[expr {$y + 10}]\">[format %.2f $value] (x [format %.2f $ratio])</text>\n"
-            incr y 15
-        }
-    }
-    set height [expr {$y + 20}]
-    return "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"720\" height=\"$height\" font-family=\"sans-serif\" font-size=\"11\">
-<rect width=\"720\" height=\"$height\" fill=\"white\"/>
-<text x=\"10\" y=\"20\" font-size=\"14\">Ratio to a bare OpenSSL program (CPU a handshake: shorter is better; MB/s, round trips: longer is better)</text>
-<line x1=\"240\" y1=\"30\" x2=\"240\" y2=\"$height\" stroke=\"#888\" stroke-dasharray=\"2,3\"/>
-$body</svg>
-"
-}
