@@ -130,7 +130,7 @@ proc ::tls::Connect {parts} {
     if {[LastOption $options -servername] eq "" && $host ne ""} {
         if {[dict get $parts auto]} {
             lappend options -servername $host
-        } elseif {$level > 1 && [LastOption $options -verifyname] eq ""} {
+        } elseif {$level > 1 && [LastOption $options -verifyname] eq "" && ![string is false -strict [LastOption $options -require]]} {
             lappend options -verifyname [list $host]
         }
     }

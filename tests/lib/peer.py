@@ -3,9 +3,11 @@
 peer.py listen|connect PORT DIRECTORY step ...
 
 DIRECTORY is that of the certificates. It prints what it saw, one "name value" per line.
-Steps: wrap=VERSION,CERTIFICATE,TRUST,ALPN (parts may be empty), send=FILE, recv=COUNT,
-line=TEXT, gets, eof, pause=SECONDS, unwrap, close, and for a client pipeline=VERSION,TEXT:
-the text and the ClientHello behind it in one packet.
+Steps: wrap=VERSION,CERTIFICATE,TRUST,ALPN,PHA (parts may be empty; anything for PHA allows
+authentication after the handshake), send=FILE, recv=COUNT, line=TEXT, gets, eof,
+pause=SECONDS, unwrap, close; unique: the channel binding tls-unique; ask: a server asks for a
+certificate now; who: the peer's common name; and for a client pipeline=VERSION,TEXT: the text
+and the ClientHello behind it in one packet.
 """
 import hashlib
 import socket
@@ -35,7 +37,7 @@ class Peer:
     def path(self, name):
         return f"{self.directory}/{name}"
 
-    def context(self, version, certificate="", trust="", alpn=""):
+    def context(self, version, certificate="", trust="", alpn="", pha=""):
         is_server = self.role == "listen"
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if is_server else ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = context.maximum_version = VERSIONS[version]
@@ -44,6 +46,8 @@ class Peer:
         if trust:
             context.load_verify_locations(self.path(trust + ".pem"))
             context.verify_mode = ssl.CERT_REQUIRED
+        if pha:
+            context.post_handshake_auth = True
         if alpn:
             context.set_alpn_protocols(alpn.split("/"))
         return context
@@ -125,6 +129,16 @@ class Peer:
             parts.append(got)
         self.bytes += b"".join(parts)
         say("end", "clean")
+
+    def unique(self, _):
+        say("unique", self.socket.get_channel_binding("tls-unique").hex())
+
+    def ask(self, _):
+        self.socket.verify_client_post_handshake()
+
+    def who(self, _):
+        subject = (self.socket.getpeercert() or {}).get("subject", ())
+        say("who", dict(part for name in subject for part in name).get("commonName", "nobody"))
 
     def pause(self, seconds):
         time.sleep(float(seconds))
