@@ -15,6 +15,7 @@ namespace eval ::tls {
 # command of -server, the value of -autoservername, and what is left.
 proc ::tls::SplitOptions {words} {
     variable level
+    set own {}
     set result [dict create socket {} tls {} command {} server 0 auto [expr {$level > 1}] rest {}]
     for {set i 0} {$i < [llength $words]} {incr i} {
         set word [lindex $words $i]
@@ -35,7 +36,7 @@ proc ::tls::SplitOptions {words} {
         set value [lindex $words [incr i]]
         switch -exact -- $word {
             -myaddr - -myport - -type {
-                dict lappend result socket $word $value
+                dict set own $word $value
             }
             -server {
                 dict set result server [expr {$value ne ""}]
@@ -48,6 +49,12 @@ proc ::tls::SplitOptions {words} {
             default {
                 dict lappend result tls $word $value
             }
+        }
+    }
+    # Empty is not given, as for all options; -type is nobody's here.
+    dict for {word value} $own {
+        if {$value ne "" || $word eq "-type"} {
+            dict lappend result socket $word $value
         }
     }
     dict set result rest [lrange $words $i end]
