@@ -1,4 +1,5 @@
-# fuzz: libFuzzer targets of tests/fuzz, each with its share of the time. What is found
+# fuzz: libFuzzer targets of tests/fuzz, each with its share of the time, two at once where
+# there are two processors. What is found
 # goes to build/fuzz/; a past finding is kept in tests/fuzz/corpus/<target>/ and run first.
 
 namespace eval ::build {
@@ -79,9 +80,12 @@ proc ::build::Seed {target dir} {
             WriteFile [file join $dir pins] "-pin {sha256//[string repeat A 43]=} -security_level 2 -minversion tls1.2"
         }
         handshake {
-            foreach {name bytes} {client "\0" server "\1" client12 "\2" server12 "\3"} {
-                WriteFile [file join $dir $name] [subst -nocommands -novariables $bytes]
-                WriteFile [file join $dir $name.flip] [subst -nocommands -novariables $bytes]\0\x20\0\1
+            # A byte of choices: server, TLS 1.2, recording, callbacks (handshake.c).
+            foreach choices {0 1 2 3 8 9 10 11} {
+                WriteFile [file join $dir choices$choices] [format %c $choices]
+                WriteFile [file join $dir choices$choices.flip] [format %c $choices]\0\x20\0\1
+                exec env FUZZ_RECORD=$dir ASAN_OPTIONS=detect_leaks=0 [file join [file dirname $dir] handshake] \
+                    [file join $dir choices$choices] 2>/dev/null
             }
         }
     }
@@ -90,6 +94,7 @@ proc ::build::Seed {target dir} {
 proc ::build::Fuzz {{seconds 300} args} {
     variable root
     variable fuzzTargets
+    variable fuzzing
     if {[llength $args]} {
         set fuzzTargets $args
     }
@@ -102,24 +107,63 @@ proc ::build::Fuzz {{seconds 300} args} {
     file mkdir $dir
     WriteRooms [file join $dir rooms.c]
     file copy -force [file join $root tests fuzz fuzz.h] $dir
-    set each [expr {max(1, $seconds / [llength $fuzzTargets])}]
-    set failed 0
     foreach target $fuzzTargets {
         BuildTarget $target $dir
         Seed $target [file join $dir $target.corpus]
-        set log [file join $dir $target.log]
-        set code [catch {exec env ASAN_OPTIONS=detect_leaks=0 [file join $dir $target] -max_total_time=$each -timeout=20 \
-            -rss_limit_mb=4096 -max_len=65536 -print_final_stats=1 -artifact_prefix=[file join $dir $target-] \
-            [file join $dir $target.corpus] >& $log}]
-        set text [ReadFile $log]
-        regexp {number_of_executed_units:\s+(\d+)} $text - runs
-        regexp -all {cov: (\d+)} $text - coverage
-        puts [format "%-12s %8s runs %6s places %4d s   %s" $target [Known runs] [Known coverage] $each \
-            [expr {$code ? "FAILED: see $log" : "nothing found"}]]
-        incr failed $code
-        unset -nocomplain runs coverage
     }
-    return [expr {$failed > 0}]
+    set fuzzing [dict create queue $fuzzTargets each [expr {max(1, $seconds / [llength $fuzzTargets])}] running 0 failed 0]
+    # One for each processor, two at the most: a target takes a few hundred megabytes.
+    for {set i 0} {$i < min(2, [Processors])} {incr i} {
+        FuzzNext $dir
+    }
+    while {[dict get $fuzzing running]} {
+        vwait ::build::fuzzing
+    }
+    return [expr {[dict get $fuzzing failed] > 0}]
+}
+
+proc ::build::Processors {} {
+    if {[catch {exec getconf _NPROCESSORS_ONLN} count] || ![string is integer -strict $count]} {
+        return 1
+    }
+    return $count
+}
+
+# Starts the next target of the queue, if there is one.
+proc ::build::FuzzNext {dir} {
+    variable fuzzing
+    if {![llength [dict get $fuzzing queue]]} {
+        return
+    }
+    dict set fuzzing queue [lassign [dict get $fuzzing queue] target]
+    dict incr fuzzing running
+    set channel [open |[list env ASAN_OPTIONS=detect_leaks=0 [file join $dir $target] \
+        -max_total_time=[dict get $fuzzing each] -timeout=20 -rss_limit_mb=4096 -max_len=65536 -print_final_stats=1 \
+        -artifact_prefix=[file join $dir $target-] [file join $dir $target.corpus] </dev/null 2>@1]]
+    dict set fuzzing text $target ""
+    fconfigure $channel -blocking 0
+    fileevent $channel readable [list ::build::FuzzReadable $channel $dir $target]
+}
+
+proc ::build::FuzzReadable {channel dir target} {
+    variable fuzzing
+    dict set fuzzing text $target [dict get $fuzzing text $target][read $channel]
+    if {![eof $channel]} {
+        return
+    }
+    fconfigure $channel -blocking 1
+    set code [catch {close $channel}]
+    set log [file join $dir $target.log]
+    set text [dict get $fuzzing text $target]
+    WriteFile $log $text
+    regexp {number_of_executed_units:\s+(\d+)} $text - runs
+    foreach {- coverage} [regexp -all -inline {cov: (\d+)} $text] {}
+    puts [format "%-12s %8s runs %6s places %4d s   %s" $target [Known runs] [Known coverage] \
+        [dict get $fuzzing each] [expr {$code ? "FAILED: see $log" : "nothing found"}]]
+    flush stdout
+    dict incr fuzzing running -1
+    dict incr fuzzing failed $code
+    FuzzNext $dir
 }
 
 proc ::build::Known {name} {

@@ -1,9 +1,12 @@
 /* A whole handshake and some data between our driver and OpenSSL itself, in memory, with
  * the peer's bytes edited on the way: the input is a byte of choices and then edits of
- * four bytes, {offset high, offset low, operation, value}. Whatever is edited, we never
- * give wrong plain text, never hang, and never leave anything behind. */
+ * four bytes, {offset high, offset low, operation, value}. Or, by another choice, the rest
+ * is what the peer says, a recording that is mutated, and there is no peer. Whatever comes,
+ * we never give wrong plain text, never hang, and never leave anything behind.
+ * With FUZZ_RECORD in the environment, what an unedited peer says becomes such an input. */
 #include "fuzz.h"
 
+enum { CHOICE_SERVER = 1, CHOICE_OLD = 2, CHOICE_RECORDING = 4, CHOICE_SCRIPT = 8 };
 enum { EDIT_FLIP, EDIT_SET, EDIT_DROP, EDIT_INSERT, EDIT_CUT, EDIT_KINDS };
 
 typedef struct Pipe {
@@ -214,18 +217,52 @@ static void Check(Tcl_Channel channel, size_t *position)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+/* Our side of the connection. */
+static Tcl_Channel MakeOurs(Tcl_Interp *interp, int choices)
 {
     static const char *const roles[] = {
-        "tls::import memory -cadata $pem -servername localhost -alpn {h2 http/1.1}",
-        "tls::import memory -server 1 -cert $pem -alpn {h2 http/1.1} -request 1",
+        "tls::import memory -cadata $pem -servername localhost -alpn {h2 http/1.1} -resume 1",
+        "tls::import memory -server 1 -cert $pem -alpn {h2 http/1.1} -request 1 -ssl2 0 -tls1 1",
+        "tls::import memory -cadata $pem -servername localhost -ocsp request -validatecommand {apply {args {return 1}}}"
+        " -command {apply {args {}}}",
+        "tls::import memory -server 1 -cert $pem -alpn {h2 http/1.1} -request 1 -validatecommand {apply {args {return 1}}}"
+        " -command {apply {args {}}} -pskcommand {apply {args {}}}",
     };
+    Tcl_Channel channel = Tcl_CreateChannel(&memoryType, "memory", NULL, TCL_READABLE | TCL_WRITABLE);
+
+    Tcl_RegisterChannel(interp, channel);
+    Tcl_SetChannelOption(NULL, channel, "-translation", "binary");
+    Tcl_SetChannelOption(NULL, channel, "-blocking", "0");
+    if (Tcl_Eval(interp, roles[(choices & CHOICE_SERVER) + (choices & CHOICE_SCRIPT ? 2 : 0)]) != TCL_OK) {
+        fprintf(stderr, "%s\n", Tcl_GetStringResult(interp));
+        FuzzDemand(0, "import works");
+    }
+    return channel;
+}
+
+/* Keeps what the peer has said in $FUZZ_RECORD/recording<choices>. */
+static void Record(int choices)
+{
+    char path[4096];
+    FILE *file = NULL;
+
+    snprintf(path, sizeof path, "%s/recording%d", getenv("FUZZ_RECORD"), choices);
+    file = fopen(path, "wb");
+    FuzzDemand(file != NULL, "room for a recording");
+    fputc(choices | CHOICE_RECORDING, file);
+    fwrite(toUs.bytes, 1, toUs.length, file);
+    fclose(file);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
     Tcl_Interp *interp = FuzzInterp();
     Tcl_Channel channel = NULL;
     SSL *peer = NULL;
     size_t offset = 0;
     size_t position = 0;
-    int isServer = size > 0 && (bytes[0] & 1);
+    int choices = size > 0 ? bytes[0] : 0;
+    int isRecording = (choices & CHOICE_RECORDING) != 0;
     int round = 0;
     long alive = 0;
 
@@ -235,24 +272,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     alive = atomic_load(&counters.connectionsAlive);
     toUs.length = toUs.from = fromUs.length = fromUs.from = 0;
     isCut = 0;
-    channel = Tcl_CreateChannel(&memoryType, "memory", NULL, TCL_READABLE | TCL_WRITABLE);
-    Tcl_RegisterChannel(interp, channel);
-    Tcl_SetChannelOption(NULL, channel, "-translation", "binary");
-    Tcl_SetChannelOption(NULL, channel, "-blocking", "0");
-    FuzzDemand(Tcl_Eval(interp, roles[isServer]) == TCL_OK, "import works");
-    peer = MakePeer(!isServer, size > 0 && (bytes[0] & 2));
     watched = 0;
+    channel = MakeOurs(interp, choices);
+    peer = isRecording ? NULL : MakePeer(!(choices & CHOICE_SERVER), choices & CHOICE_OLD);
+    if (isRecording) {
+        PipePut(&toUs, bytes + 1, size - 1);
+    }
     for (round = 0; round < 8; round++) {
         Tcl_WriteChars(channel, "request", -1);
         Tcl_Flush(channel);
         Check(channel, &position);
-        AnswerPeer(peer);
+        if (peer != NULL) {
+            AnswerPeer(peer);
+        }
         RunEvents(channel);
-        CarryToUs(peer, bytes + (size > 0), size > 0 ? size - 1 : 0, &offset);
+        if (peer != NULL) {
+            CarryToUs(peer, bytes + (size > 0), size > 0 ? size - 1 : 0, &offset);
+        }
     }
     Check(channel, &position);
-    FuzzDemand(size > 4 || position > 0, "without edits the text arrives");
+    FuzzDemand(isRecording ? position == 0 : size > 4 || position > 0, "the text arrives without edits, and never from nobody");
     Tcl_Eval(interp, "tls::status memory; tls::connection memory");
+    if (getenv("FUZZ_RECORD") != NULL && !isRecording && size == 1) {
+        Record(choices);
+    }
     isCut = 1;
     Tcl_UnregisterChannel(interp, channel);
     for (round = 0; round < 8; round++) {
