@@ -8,9 +8,10 @@
 namespace eval ::build {
     variable matrixSuites {bookworm trixie sid}
     variable matrixShells {tclsh8.6 tclsh9.0 tclsh9.1}
-    # What -quick runs with all Tcl versions of a suite but its newest.
+    # What -quick runs with each Tcl of a suite.
     variable matrixQuick {
-        commands context differential events family levels options rawkeys sessions status threads transport x509
+        answers callbacks castore channel closed commands conf context differential ends errors events family identities
+        levels lifetimes live options rawkeys sessionmove sessions status threads transport trust x509
     }
 }
 
@@ -175,7 +176,7 @@ proc ::build::MatrixSuite {suite isQuick} {
         set shell
     }]
     foreach shell [lreverse $shells] {
-        set patterns [expr {$isQuick && $shell ne [lindex $shells end] ? $matrixQuick : ""}]
+        set patterns [expr {$isQuick ? $matrixQuick : ""}]
         puts "$suite, $shell: demo and test [concat $patterns]"
         set began [clock seconds]
         set log [file join $root build matrix $suite-$shell.log]
