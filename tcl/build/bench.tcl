@@ -120,7 +120,7 @@ proc ::build::BenchRun {client serverEntry case} {
     lassign $serverEntry port pid
     lassign $case task count bytes version resume
     set before [BenchCpu $pid]
-    set output [exec {*}$client client $port [file join $root certs ca.pem] $task $count $bytes $version $resume 2>@stderr]
+    set output [exec {*}$client client $port [file join $root build bench ca.pem] $task $count $bytes $version $resume 2>@stderr]
     lassign $output seconds cpu resumed
     return [list $seconds $cpu [expr {[BenchCpu $pid] - $before}] $resumed]
 }
@@ -184,8 +184,13 @@ proc ::build::BenchCase {name case subjects dir} {
                     set server [BenchServer bare $bare $certificate $variant]
                     set client $command
                 }
-                set run [BenchRun $client $server $case]
-                lappend figures($subject,$role) [BenchFigure $run $case $role]
+                set mine $case
+                if {[string match tls-1.* $subject] && $role eq "client" && [lindex $case 0] eq "h"} {
+                    # It reads the system's trust for each connection, 40 times the cost.
+                    set mine [lreplace $case 1 1 20]
+                }
+                set run [BenchRun $client $server $mine]
+                lappend figures($subject,$role) [BenchFigure $run $mine $role]
                 lappend serverCpu($subject,$role) [lindex $run 2]
                 lappend clientCpu($subject,$role) [lindex $run 1]
                 set resumed($subject,$role) [lindex $run 3]
@@ -263,6 +268,8 @@ proc ::build::Bench {args} {
     Use benchchart
     set dir [file join $root build bench]
     file mkdir $dir
+    # With the intermediate: tls 1.7.22 does not send it.
+    WriteFile [file join $dir ca.pem] [ReadFile $root/certs/ca.pem]\n[ReadFile $root/certs/intermediate.pem]
     BenchCompile $dir
     set subjects [BenchSubjects $dir $peers]
     set rows {}
