@@ -54,6 +54,8 @@ proc send {channel path} {
         return
     }
     set from [open $file rb]
+    # What is read at once is what fcopy writes at once.
+    fconfigure $from -buffersize 65536
     puts -nonewline $channel "HTTP/1.0 200 OK\nContent-Length: [file size $file]\n\n"
     fconfigure $channel -translation binary
     fcopy $from $channel -command [list sent $from $channel]

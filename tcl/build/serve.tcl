@@ -268,6 +268,8 @@ proc ::build::ServeFile {channel method path keep} {
     set extension [string tolower [file extension $path]]
     set type [expr {[dict exists $serveTypes $extension] ? [dict get $serveTypes $extension] : "application/octet-stream"}]
     try {
+        # What is read at once is what fcopy writes at once.
+        fconfigure $file -buffersize 65536
         set left [file size $path]
         ServeHead $channel "200 OK" $type $left $keep
         if {$method eq "HEAD"} {
