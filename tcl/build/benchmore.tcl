@@ -134,20 +134,32 @@ proc ::build::BenchInstructions {dir subjects} {
     set result {}
     foreach {name few many unit} {
         handshake {h 20 0 tls1.3 0} {h 60 0 tls1.3 0} 40
+        resumed {h 20 0 tls1.3 1} {h 60 0 tls1.3 1} 40
         read-MB {u 1 4000000 tls1.3 0} {u 1 12000000 tls1.3 0} 8
         write-MB {d 1 4000000 tls1.3 0} {d 1 12000000 tls1.3 0} 8
     } {
         foreach subject {bare tls} {
-            set counts {}
-            foreach case [list $few $many] {
-                lappend counts [BenchGrind $dir [dict get $subjects $subject] [dict get $subjects bare] $case]
-            }
-            set each [expr {([lindex $counts 1] - [lindex $counts 0]) / double($unit)}]
-            puts [format "%-14s %-12s %-7s %10.0f  thousand instructions of the server" $name $subject "" [expr {$each / 1000}]]
-            lappend result [dict create case instructions-$name subject $subject role server value $each]
+            lappend result [BenchInstruct $dir $subjects $name $subject $few $many $unit]
         }
     }
+    # What a handshake costs a server with many names, over one with a single one.
+    foreach count {1 10000} {
+        set ::env(BENCH_NAMES) $count
+        lappend result [BenchInstruct $dir $subjects names-$count tls {h 20 0 tls1.3 0} {h 60 0 tls1.3 0} 40]
+        unset ::env(BENCH_NAMES)
+    }
     return $result
+}
+
+# One row: what the many take more than the few, for each of unit.
+proc ::build::BenchInstruct {dir subjects name subject few many unit} {
+    set counts {}
+    foreach case [list $few $many] {
+        lappend counts [BenchGrind $dir [dict get $subjects $subject] [dict get $subjects bare] $case]
+    }
+    set each [expr {([lindex $counts 1] - [lindex $counts 0]) / double($unit)}]
+    puts [format "%-14s %-12s %-7s %10.0f  thousand instructions of the server" $name $subject "" [expr {$each / 1000}]]
+    return [dict create case instructions-$name subject $subject role server value $each]
 }
 
 proc ::build::BenchGrind {dir server client case} {
