@@ -119,39 +119,42 @@ namespace eval ::differences {
             {ciphers {ssl2 ssl3}}
         }
     }
+    # What both do otherwise.
+    variable both {
+        {statuskeys keys values {alias all *} {all alpn *}
+            {These keys of VERSION are not there: alias, certificatePurpose, extFlags, extInvalid, isProxyCert, issuerAltName,
+            keyId, publicKeyHash, purpose, selfIssued, signatureHash. What matters of them is in keyUsage, extendedKeyUsage,
+            basicConstraintsCA and extensions.}}
+        {statusvalues {cipher end even issuer notAfter notBefore sbits serial sha1_hash subject version} values * *
+            {The key serial of 1.7 is there beside serialNumber: VERSION has the latter alone, and programs of the former end.}}
+        {statusbefore status values {0 {peername {} sbits 0 *}} {0 {}}
+            {tls::status is empty before the handshake is done: a protocol that is not agreed yet is none.}}
+        {statuslocal * values * *
+            {See serial above: in VERSION the program ends.}}
+        {expired code values {TLS HANDSHAKE FAILED} {TLS VERIFY CERT_HAS_EXPIRED {certificate has expired}}
+            {errorCode says what has failed.}}
+        {nochannel tls::unimport values {0 {bad channel "CHANNEL": not a stacked channel}} {0 {bad channel "CHANNEL": not a TLS channel}}
+            {The same words in all commands.}}
+        {bad-badcipher import values {0 {Set ciphers failed: No valid ciphers}} {0 {no cipher matches "NONSENSE"}} {Says which.}}
+        {password {right wrong} values {0 {unable to set public key file *}} *
+            {A -password callback that takes no words is called without, as 1.7 does; in VERSION it fails, and with it the key.}}
+        {misc x509 values {*issuer=?serial=*} {*issuer=O*One Man Band, CN*Unknown?serial=*}
+            {A self-signed certificate names its issuer, which is its subject.}}
+        {ciphers {ssl2 ssl3} values {1 {ssl?: protocol not supported}} {1 {protocol "ssl?" is not supported by the library}}
+            {The protocol is named.}}
+        {callbackwords infos values {{alert write} *} {{handshake done} *}
+            {No alert goes out where nothing is wrong.}}
+        {callbackwords chain values {} *
+            {verify goes to -command too where there is no -validatecommand: the 1.7 line did its checks there, and a script
+            that rejects by them must be heard. VERSION sends it to -validatecommand alone.}}
+        {verify-* chain values {} *
+            {See verify above.}}
+        {callbackwords background values {{bad option "message": *}} *
+            {A script of the 1.7 line that throws on the words message and session: at level 1 it is not told again, and there
+            is no background error.}}
+    }
     variable more {
         1.8.0 {
-            {statuskeys keys values {alias all *} {all alpn *}
-                {These keys of 1.8.0 are not there: alias, certificatePurpose, extFlags, extInvalid, isProxyCert, issuerAltName,
-                keyId, publicKeyHash, purpose, selfIssued, signatureHash. What matters of them is in keyUsage, extendedKeyUsage,
-                basicConstraintsCA and extensions.}}
-            {statusvalues {cipher end even issuer notAfter notBefore sbits serial sha1_hash subject version} values * *
-                {The key serial of 1.7 is there beside serialNumber: 1.8.0 has the latter alone, and programs of the former end.}}
-            {statusbefore status values {0 {peername {} sbits 0 *}} {0 {}}
-                {tls::status is empty before the handshake is done: a protocol that is not agreed yet is none.}}
-            {statuslocal * values * *
-                {See serial above: in 1.8.0 the program ends.}}
-            {expired code values {TLS HANDSHAKE FAILED} {TLS VERIFY CERT_HAS_EXPIRED {certificate has expired}}
-                {errorCode says what has failed.}}
-            {nochannel tls::unimport values {0 {bad channel "CHANNEL": not a stacked channel}} {0 {bad channel "CHANNEL": not a TLS channel}}
-                {The same words in all commands.}}
-            {bad-badcipher import values {0 {Set ciphers failed: No valid ciphers}} {0 {no cipher matches "NONSENSE"}} {Says which.}}
-            {password {right wrong} values {0 {unable to set public key file *}} *
-                {A -password callback that takes no words is called without, as 1.7 does; in 1.8.0 it fails, and with it the key.}}
-            {misc x509 values {*issuer=?serial=*} {*issuer=O*One Man Band, CN*Unknown?serial=*}
-                {A self-signed certificate names its issuer, which is its subject.}}
-            {ciphers {ssl2 ssl3} values {1 {ssl?: protocol not supported}} {1 {protocol "ssl?" is not supported by the library}}
-                {The protocol is named.}}
-            {callbackwords infos values {{alert write} *} {{handshake done} *}
-                {No alert goes out where nothing is wrong.}}
-            {callbackwords chain values {} *
-                {verify goes to -command too where there is no -validatecommand: the 1.7 line did its checks there, and a script
-                that rejects by them must be heard. 1.8.0 sends it to -validatecommand alone.}}
-            {verify-* chain values {} *
-                {See verify above.}}
-            {callbackwords background values {{bad option "message": *}} *
-                {A script of the 1.7 line that throws on the words message and session: at level 1 it is not told again, and there
-                is no background error.}}
             {ciphers line values 1 6
                 {The table of tls::ciphers is text in lines, as in 1.7, not a list of lines.}}
             {* version values 3 TLSv1.?
@@ -165,37 +168,6 @@ namespace eval ::differences {
                 {See verify above: here the script decides.}}
         }
         2.0.1 {
-            {statuskeys keys values {alias all *} {all alpn *}
-                {These keys of 2.0.1 are not there: alias, certificatePurpose, extFlags, extInvalid, isProxyCert, issuerAltName,
-                keyId, publicKeyHash, purpose, selfIssued, signatureHash. What matters of them is in keyUsage, extendedKeyUsage,
-                basicConstraintsCA and extensions.}}
-            {statusvalues {cipher end even issuer notAfter notBefore sbits serial sha1_hash subject version} values * *
-                {The key serial of 1.7 is there beside serialNumber: 2.0.1 has the latter alone, and programs of the former end.}}
-            {statusbefore status values {0 {peername {} sbits 0 *}} {0 {}}
-                {tls::status is empty before the handshake is done: a protocol that is not agreed yet is none.}}
-            {statuslocal * values * *
-                {See serial above: in 2.0.1 the program ends.}}
-            {expired code values {TLS HANDSHAKE FAILED} {TLS VERIFY CERT_HAS_EXPIRED {certificate has expired}}
-                {errorCode says what has failed.}}
-            {nochannel tls::unimport values {0 {bad channel "CHANNEL": not a stacked channel}} {0 {bad channel "CHANNEL": not a TLS channel}}
-                {The same words in all commands.}}
-            {bad-badcipher import values {0 {Set ciphers failed: No valid ciphers}} {0 {no cipher matches "NONSENSE"}} {Says which.}}
-            {password {right wrong} values {0 {unable to set public key file *}} *
-                {A -password callback that takes no words is called without, as 1.7 does; in 2.0.1 it fails, and with it the key.}}
-            {misc x509 values {*issuer=?serial=*} {*issuer=O*One Man Band, CN*Unknown?serial=*}
-                {A self-signed certificate names its issuer, which is its subject.}}
-            {ciphers {ssl2 ssl3} values {1 {ssl?: protocol not supported}} {1 {protocol "ssl?" is not supported by the library}}
-                {The protocol is named.}}
-            {callbackwords infos values {{alert write} *} {{handshake done} *}
-                {No alert goes out where nothing is wrong.}}
-            {callbackwords chain values {} *
-                {verify goes to -command too where there is no -validatecommand: the 1.7 line did its checks there, and a script
-                that rejects by them must be heard. 2.0.1 sends it to -validatecommand alone.}}
-            {verify-* chain values {} *
-                {See verify above.}}
-            {callbackwords background values {{bad option "message": *}} *
-                {A script of the 1.7 line that throws on the words message and session: at level 1 it is not told again, and there
-                is no background error.}}
             {verify-* errors values {{certificate has expired} {certificate verify failed}} {{handshake failed: certificate verify failed *}}
                 {The error word of -command has the whole message, once.}}
             {clientcert {answer clientError clientRead} values * *
@@ -216,11 +188,12 @@ namespace eval ::differences {
 proc ::differences::Rows {version} {
     variable rows
     variable gone
+    variable both
     variable more
     if {![dict exists $gone $version]} {
         return $rows
     }
-    return [concat [dict get $more $version] [lmap row $rows {
+    return [concat [string map [list VERSION $version] $both] [dict get $more $version] [lmap row $rows {
         if {[lrange $row 0 1] in [lmap pair [dict get $gone $version] {lrange $pair 0 1}]} continue
         set row
     }]]
