@@ -197,7 +197,7 @@ recipe soak {?minutes? ?check ...?} {20,000 cycles, 900 idle connections, and ev
 }
 
 recipe bench {?-peers? ?case ...?} {what TLS costs here, beside bare OpenSSL and others} {
-    Setup base test
+    Setup base test bench valgrind
     Use bench
     return [Bench {*}$args]
 }

@@ -26,6 +26,8 @@ lint | clang, a second opinion on the C | have clang | clang | clang | clang | c
 lint | clang-tidy, static analysis | have clang-tidy | clang-tidy | clang-tools-extra | clang-extra-tools | clang | llvm
 lint | cppcheck, static analysis | have cppcheck | cppcheck | cppcheck | cppcheck | cppcheck | cppcheck
 valgrind | valgrind, finds memory errors | have valgrind && symbols | valgrind libc6-dbg | valgrind | valgrind musl-dbg | valgrind debuginfod |
+bench | wrk, loads an HTTPS server | have wrk || elsewhere | wrk | | | |
+bench | strace, counts system calls | have strace | strace | strace | strace | strace |
 matrix | debootstrap, makes trees of other releases | have debootstrap || elsewhere | debootstrap | | | |
 peers | nginx, a server to test against | have nginx || exists /usr/sbin/nginx | nginx | nginx | nginx | nginx | nginx
 peers | curl, a client to test against | have curl | curl | curl | curl | curl | curl
