@@ -62,11 +62,15 @@ namespace eval ::tls::Probe {
     }
 }
 
+# Once each: a certificate may have been sent twice.
 proc ::tls::Probe::Find {run code severity text} {
     upvar #0 $run p
     variable advice
-    lappend p(findings) [dict create code $code severity $severity text $text \
+    set finding [dict create code $code severity $severity text $text \
         advice [expr {[dict exists $advice $code] ? [dict get $advice $code] : ""}]]
+    if {$finding ni $p(findings)} {
+        lappend p(findings) $finding
+    }
 }
 
 # fine, note, warning or broken: the worst.
