@@ -49,6 +49,7 @@ peers | tshark, decrypts captures with a key log | have tshark || elsewhere | ts
 peers | chromium, a browser | have chromium || elsewhere | chromium | | | |
 peers | certutil, tells the browser whom to trust | have certutil || elsewhere | libnss3-tools | | | |
 peers | sqlite3 for Tcl, which the example ondemand needs | tclpackage sqlite3 || elsewhere | libsqlite3-tcl | | | |
+peers | Net::SSLeay for Perl, a client that renegotiates | perl -MNet::SSLeay -e 1 2>/dev/null || elsewhere | libnet-ssleay-perl | perl-Net-SSLeay | perl-net-ssleay | perl-net-ssleay |
 peers | tdom, which the package rest needs | tclpackage tdom || elsewhere | tdom | | | |
 peers | tcl-tls, to compare with | relative || elsewhere | tcl-tls | | | |
 END

@@ -3,7 +3,7 @@
 namespace eval ::programs {
     # Each is a tcltest constraint: see Constraint. CI insists on having them all.
     variable peers {
-        certutil chromium curl dovecot exim4 gnutls-cli gnutls-serv haproxy mosquitto mosquitto_pub nginx ngircd openssl postgres
+        certutil chromium curl dovecot exim4 gnutls-cli gnutls-serv haproxy mosquitto mosquitto_pub nginx ngircd openssl perl postgres
         prosody redis-server slapd stunnel4 tinyproxy unbound vsftpd
     }
     # The same, but nobody insists.
