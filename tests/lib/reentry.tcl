@@ -7,9 +7,12 @@
 
 set counterpart {
     # Says hello, and sends back what comes.
-    proc Talk {channel options} {
+    proc Talk {channel options outer} {
         fconfigure $channel -blocking 0 -translation binary -buffering none
-        if {[catch {tls::import $channel {*}$options}]} {
+        if {[catch {
+            tls::import $channel {*}$options
+            if {[llength $outer]} { tls::import $channel {*}$outer }
+        }]} {
             close $channel
             return
         }
@@ -38,8 +41,12 @@ set counterpart {
         pskClient [list {*}[support::Trust] -psk {bob "a key of both"}] \
         back [list {*}$client -resume 1 -session_peer reentry] \
         later [list {*}$client {*}[support::Identity client] -post_handshake 1] \
+        goodNested [list -server 1 {*}[support::Identity] -alpn x] \
+        clientNested [list {*}$client {*}[support::Identity client]] \
     ] {
-        lappend ports $name [support::Port [socket -server [list apply {{options channel args} {Talk $channel $options}} $options] \
+        set outer [dict get [dict merge [list $name {}] \
+            [list goodNested [list -server 1 {*}[support::Identity]] clientNested [list {*}[support::Trust] -servername localhost]]] $name]
+        lappend ports $name [support::Port [socket -server [list apply {{options outer channel args} {Talk $channel $options $outer}} $options $outer] \
             -myaddr 127.0.0.1 0]]
     }
     puts $ports
@@ -366,7 +373,9 @@ set runner {
             default { return $client }
         }
     }
-    set variants [dict create tls1.3 {} tls1.2 {-maxversion tls1.2} level1 {}]
+    # nested: the callbacks are those of a TLS layer below another one.
+    set variants [dict create tls1.3 {} tls1.2 {-maxversion tls1.2} level1 {} nested {}]
+    set outer [dict create client [list {*}[support::Trust] -servername localhost] server [list -server 1 {*}[support::Identity]]]
 
     # A connection of a server whose store keeps the session, so that the counterpart has it next time.
     proc Store {verb id args} {
@@ -423,7 +432,9 @@ set runner {
             Visit [dict merge $options {-session_store {}}]
         }
         set interp [Interp $kind $variant]
-        set channel [socket 127.0.0.1 $::ports([Counterpart $kind $form $moment])]
+        set port [Counterpart $kind $form $moment]
+        append port [expr {$variant eq "nested" ? "Nested" : ""}]
+        set channel [socket 127.0.0.1 $::ports($port)]
         set other [socket 127.0.0.1 $::ports(good)]
         set listener [socket -server list -myaddr 127.0.0.1 0]
         foreach name [list $channel $other $listener] {
@@ -434,6 +445,9 @@ set runner {
         }
         if {$kind ni {password accept}} {
             interp eval $interp [list ::tls::import $channel {*}$options]
+        }
+        if {$variant eq "nested"} {
+            interp eval $interp [list ::tls::import $channel {*}[dict get $::outer [expr {$kind eq "server" ? "server" : "client"}]]]
         }
         interp eval $interp [list ::tls::import $other {*}[support::Trust] -servername localhost]
         if {$kind eq "register"} {
@@ -590,7 +604,7 @@ set refusals {
 set outside {done doneFails off accept password}
 set yields {{yield can only be called in a coroutine} {cannot yield: C stack busy}}
 
-# Runs the cases of one form at one moment, and returns what is wrong. Variants: tls1.3, tls1.2, level1.
+# Runs the cases of one form at one moment, and returns what is wrong. Variants: tls1.3, tls1.2, level1, nested.
 proc problems {moment kind form actions {variant tls1.3}} {
     set result {}
     foreach action $actions {
