@@ -618,7 +618,7 @@ proc problems {moment kind form actions {variant tls1.3}} {
             && [lindex [dict get $outcome message] 2] == 42} {
             continue
         }
-        foreach problem [judge $moment $kind $form $action $outcome] {
+        foreach problem [judge $moment $kind $form $action $variant $outcome] {
             lappend result "$action: $problem"
         }
     }
@@ -626,7 +626,7 @@ proc problems {moment kind form actions {variant tls1.3}} {
 }
 
 # What is wrong with the outcome of one case.
-proc judge {moment kind form action outcome} {
+proc judge {moment kind form action variant outcome} {
     set problems {}
     if {[dict get $outcome code] ni {0 1}} {
         return [list "[dict get $outcome code] [dict get $outcome message]"]
@@ -648,8 +648,10 @@ proc judge {moment kind form action outcome} {
     if {$action in $::harmless && $moment ne "closing" && [llength [dict get $outcome background]]} {
         lappend problems "background errors: [dict get $outcome background]"
     }
-    # A puts is refused where it would send; buffering, or a flush in the background, is no entry.
-    if {$action in $::nested && $kind ni $::outside && $action ne "puts"} {
+    # A puts is refused where it would send; buffering, or a flush in the background, is no entry. An event may concern
+    # the lower of two layers alone: then the upper one is free.
+    set isFree [expr {$variant eq "nested" && $moment in $::events}]
+    if {$action in $::nested && $kind ni $::outside && $action ne "puts" && !$isFree} {
         foreach said [dict get $outcome said] {
             lassign $said code message
             if {!$code || $message ni $::refusals} {
