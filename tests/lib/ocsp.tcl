@@ -40,8 +40,11 @@ proc ::ocsp::Command {name args} {
         if {[string length $serial] % 2} {
             set serial 0$serial
         }
-        set index [support::Path $name.index [format [subst -nocommands -novariables $line] \
-            [expr {${-status} eq "unknown" ? "1$serial" : $serial}]]]
+        # Not by expr, which takes some of them for octal numbers.
+        if {${-status} eq "unknown"} {
+            set serial 1$serial
+        }
+        set index [support::Path $name.index [format [subst -nocommands -novariables $line] $serial]]
         set words [list ocsp -index $index -CA ${-issuer} -rsigner ${-signer} -rkey [file rootname ${-signer}].key]
         if {${-minutes} > 0} {
             lappend words -nmin ${-minutes}
