@@ -105,9 +105,15 @@ proc ::tls::Probe::Parse {run host port args} {
     set p(began) [clock milliseconds]
     set p(until) [expr {$p(began) + $p(timeout)}]
     set p(patience) [expr {min($patience, max(1, $p(timeout) / 4))}]
-    set p(name) [expr {[dict exists $p(options) -servername] ? [dict get $p(options) -servername] : $host}]
+    set p(name) $host
+    if {[dict exists $p(options) -servername]} {
+        set p(name) [dict get $p(options) -servername]
+    }
     # An address is checked, but not sent (RFC 6066 3).
-    set p(servername) [expr {[regexp {^[0-9.]+$|:} $p(name)] ? "" : [string trimright $p(name) .]}]
+    set p(servername) ""
+    if {![regexp {^[0-9.]+$|:} $p(name)]} {
+        set p(servername) [string trimright $p(name) .]
+    }
     # Files that cannot be read are the caller's mistake, and found before anything is connected.
     ::tls::Prepare {*}[Options $run tls1.2]
 }
@@ -304,5 +310,7 @@ proc ::tls::Probe::Report {run} {
 }
 
 proc ::tls::Probe::Key {dictionary key} {
-    return [expr {[dict exists $dictionary $key] ? [dict get $dictionary $key] : ""}]
+    if {[dict exists $dictionary $key]} {
+        return [dict get $dictionary $key]
+    }
 }

@@ -258,13 +258,20 @@ proc ::tls::Probe::KeyExchange {answerName body} {
     }
 }
 
+# These two, and others of here that hand on names, do without expr: it takes what looks like a number for one.
 proc ::tls::Probe::SuiteName {number} {
     variable suiteNames
     set number [string toupper $number]
-    return [expr {[dict exists $suiteNames $number] ? [dict get $suiteNames $number] : "0x$number"}]
+    if {[dict exists $suiteNames $number]} {
+        return [dict get $suiteNames $number]
+    }
+    return 0x$number
 }
 
 proc ::tls::Probe::GroupName {number} {
     variable groupNames
-    return [expr {[dict exists $groupNames $number] ? [dict get $groupNames $number] : "0x$number"}]
+    if {[dict exists $groupNames $number]} {
+        return [dict get $groupNames $number]
+    }
+    return 0x$number
 }

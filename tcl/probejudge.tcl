@@ -271,11 +271,20 @@ proc ::tls::Probe::Count {number what} {
     return "$number $what[expr {$number == 1 ? "" : "s"}]"
 }
 
+# The names of which the certificate must have one.
+proc ::tls::Probe::Wanted {run} {
+    upvar #0 $run p
+    if {[dict exists $p(options) -verifyname]} {
+        return [dict get $p(options) -verifyname]
+    }
+    return [list $p(name)]
+}
+
 proc ::tls::Probe::JudgeNames {run} {
     upvar #0 $run p
     set leaf [lindex $p(chain) 0]
     set wildcards [expr {[dict exists $p(options) -wildcards] ? [list -wildcards [dict get $p(options) -wildcards]] : ""}]
-    set wanted [expr {[dict exists $p(options) -verifyname] ? [dict get $p(options) -verifyname] : [list $p(name)]}]
+    set wanted [Wanted $run]
     set names [dict get $leaf subjectAltName]
     if {![llength $names]} {
         Find $run no-names warning "[Title $leaf] has no alternative names"
@@ -327,7 +336,7 @@ proc ::tls::Probe::JudgeTrust {run} {
     set pem [join [lmap certificate $p(chain) {dict get $certificate certificate}] \n]
     set leaf [lindex $p(chain) 0]
     set options [VerifyOptions $run]
-    set name [lindex [expr {[dict exists $p(options) -verifyname] ? [dict get $p(options) -verifyname] : [list $p(name)]}] 0]
+    set name [lindex [Wanted $run] 0]
     if {[catch {::tls::x509 verify $pem {*}$options -purpose server -host $name} p(verify)]} {
         Find $run no-trust broken $p(verify)
         return

@@ -202,7 +202,11 @@ proc ::tls::Probe::ReadUntil {run channel pattern} {
 # RFC 6120 5.4
 proc ::tls::Probe::Xmpp {run channel} {
     upvar #0 $run p
-    set to [string map {& &amp; < &lt; > &gt; ' &apos; \" &quot;} [expr {$p(servername) eq "" ? $p(host) : $p(servername)}]]
+    set to $p(servername)
+    if {$to eq ""} {
+        set to $p(host)
+    }
+    set to [string map {& &amp; < &lt; > &gt; ' &apos; \" &quot;} $to]
     Send $channel "<?xml version='1.0'?><stream:stream to='[encoding convertto utf-8 $to]' xmlns='jabber:client'\
         xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>"
     set features [ReadUntil $run $channel {</stream:features\s*>|<stream:features\s*/>|</?stream:error\s*>|</stream:stream\s*>}]
