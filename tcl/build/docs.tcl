@@ -61,8 +61,8 @@ proc ::build::Measured {text} {
     }
     uplevel #0 [list source -encoding utf-8 $path]
     set map [list "\[comment {measured 1.7.22}\]" [MeasuredList 1.7.22 $::differences::rows]]
-    dict for {version rows} $::differences::more {
-        lappend map "\[comment {measured $version}\]" [MeasuredList $version $rows]
+    foreach version [dict keys $::differences::more] {
+        lappend map "\[comment {measured $version}\]" [MeasuredList $version [differences::Own $version]]
     }
     return [string map $map $text]
 }

@@ -184,16 +184,21 @@ namespace eval ::differences {
     }
 }
 
+# What one of them does otherwise than 1.7.22: rows.
+proc ::differences::Own {version} {
+    variable both
+    variable more
+    return [concat [string map [list VERSION $version] $both] [dict get $more $version]]
+}
+
 # The rows for one version of theirs.
 proc ::differences::Rows {version} {
     variable rows
     variable gone
-    variable both
-    variable more
     if {![dict exists $gone $version]} {
         return $rows
     }
-    return [concat [string map [list VERSION $version] $both] [dict get $more $version] [lmap row $rows {
+    return [concat [Own $version] [lmap row $rows {
         if {[lrange $row 0 1] in [lmap pair [dict get $gone $version] {lrange $pair 0 1}]} continue
         set row
     }]]
