@@ -134,17 +134,17 @@ proc ::tls::Connect {parts} {
     variable level
     lassign [dict get $parts rest] host port
     set options [dict get $parts tls]
-    if {[LastOption $options -servername] eq "" && $host ne ""} {
-        if {[dict get $parts auto]} {
-            lappend options -servername $host
-        } elseif {$level > 1 && [LastOption $options -verifyname] eq "" && ![string is false -strict [LastOption $options -require]]} {
-            lappend options -verifyname [list $host]
-        }
+    set isNamed [expr {[LastOption $options -servername] ne "" || $host eq ""}]
+    if {!$isNamed && [dict get $parts auto]} {
+        lappend options -servername $host
+        set isNamed 1
     }
     if {[string is true -strict [LastOption $options -resume]] && [LastOption $options -session_peer] eq ""} {
         lappend options -session_peer $host:$port
     }
-    Prepare {*}$options
+    if {[Prepare {*}$options] && !$isNamed && $level > 1 && [LastOption $options -verifyname] eq ""} {
+        lappend options -verifyname [list $host]
+    }
     set channel [uplevel #0 [list {*}$socketCmd {*}[dict get $parts socket] $host $port]]
     try {
         ::tls::import $channel {*}$options
