@@ -28,7 +28,7 @@ proc ::tls::misc {subcommand args} {
         }
         switch -exact -- $name {
             days { set days $value }
-            serial { set serial [format %x $value] }
+            serial { set serial [HexSerial $value] }
             Email { lappend subject "emailAddress=[EscapeName $value]" }
             default { lappend subject "$name=[EscapeName $value]" }
         }
@@ -42,6 +42,16 @@ proc ::tls::misc {subcommand args} {
     WriteFile $keyfile 0600 $key
     WriteFile $certfile 0644 $certificate
     return
+}
+
+# A serial number as tls::x509 create takes it: hex, at most 20 bytes (RFC 5280 4.1.2.2).
+proc ::tls::HexSerial {value} {
+    if {![regexp {^\s*[0-9]{1,48}\s*$} $value]} {
+        set message "bad serial \"$value\": must be a decimal number of at most 48 digits"
+        return -code error -level 2 -errorcode [list TLS CONFIG serial $message] $message
+    }
+    scan $value %lld number
+    return [format %llx $number]
 }
 
 # A value of a distinguished name with all that RFC 4514 2.4 gives a meaning escaped.

@@ -76,6 +76,10 @@ proc answer {channel head} {
     }
 }
 
+if {[llength $argv] ni {3 4}} {
+    puts stderr "usage: https-server.tcl port certfile keyfile ?-follow?"
+    exit 1
+}
 lassign $argv port certfile keyfile
 set listener [tls::socket -server accept -certfile $certfile -keyfile $keyfile -alpn http/1.1 $port]
 puts [lindex [fconfigure $listener -sockname] 2]

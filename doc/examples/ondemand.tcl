@@ -152,6 +152,10 @@ proc hang_up {channel} {
     catch {close $channel}
 }
 
+if {[llength $argv] != 3} {
+    puts stderr "usage: ondemand.tcl port database domain"
+    exit 1
+}
 lassign $argv port database domain
 open_database $database
 lassign [authority] chain

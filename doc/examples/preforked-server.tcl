@@ -101,6 +101,6 @@ if {[lindex $argv 0] eq "worker"} {
     lassign $argv port certfile keyfile count
     main $port $certfile $keyfile [expr {$count eq "" ? 2 : $count}]
 } else {
-    puts stderr "usage: tclsh preforked-server.tcl port certfile keyfile ?workers?"
+    puts stderr "usage: preforked-server.tcl port certfile keyfile ?workers?"
     exit 2
 }

@@ -142,6 +142,10 @@ proc reply {channel} {
     }
 }
 
+if {[llength $argv] < 3} {
+    puts stderr "usage: session-store-redis.tcl port certfile keyfile ?redis-host? ?redis-port? ?-follow?"
+    exit 1
+}
 lassign $argv port certfile keyfile host redisPort
 if {[string is integer -strict $redisPort]} {
     set redis::host $host

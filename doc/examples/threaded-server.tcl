@@ -8,7 +8,7 @@ package require Thread
 
 lassign $argv port certfile keyfile count
 if {$keyfile eq ""} {
-    puts stderr "usage: tclsh threaded-server.tcl port certfile keyfile ?workers?"
+    puts stderr "usage: threaded-server.tcl port certfile keyfile ?workers?"
     exit 2
 }
 if {$count eq ""} {
