@@ -115,7 +115,7 @@ proc ::tls::Probe::Parse {run host port args} {
         set p(servername) [string trimright $p(name) .]
     }
     # Files that cannot be read are the caller's mistake, and found before anything is connected.
-    ::tls::Prepare {*}[Options $run tls1.2]
+    ::tls::Prepare "" {*}[Options $run tls1.2]
 }
 
 proc ::tls::Probe::OneOf {words} {

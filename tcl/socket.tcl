@@ -134,16 +134,18 @@ proc ::tls::Connect {parts} {
     variable level
     lassign [dict get $parts rest] host port
     set options [dict get $parts tls]
-    set isNamed [expr {[LastOption $options -servername] ne "" || $host eq ""}]
-    if {!$isNamed && [dict get $parts auto]} {
+    if {[LastOption $options -servername] eq "" && [dict get $parts auto] && $host ne ""} {
         lappend options -servername $host
-        set isNamed 1
     }
     if {[string is true -strict [LastOption $options -resume]] && [LastOption $options -session_peer] eq ""} {
         lappend options -session_peer $host:$port
     }
-    if {[Prepare {*}$options] && !$isNamed && $level > 1 && [LastOption $options -verifyname] eq ""} {
-        lappend options -verifyname [list $host]
+    set name ""
+    if {$level > 1 && [LastOption $options -servername] eq "" && [LastOption $options -verifyname] eq ""} {
+        set name $host
+    }
+    if {[Prepare $name {*}$options] && $name ne ""} {
+        lappend options -verifyname [list $name]
     }
     set channel [uplevel #0 [list {*}$socketCmd {*}[dict get $parts socket] $host $port]]
     try {
@@ -159,7 +161,7 @@ proc ::tls::Connect {parts} {
 proc ::tls::Listen {parts} {
     variable socketCmd
     set options [dict get $parts tls]
-    Prepare {*}$options -server 1
+    Prepare "" {*}$options -server 1
     return [uplevel #0 [list {*}$socketCmd -server [list ::tls::Accept $options [dict get $parts command]] \
         {*}[dict get $parts socket] [lindex [dict get $parts rest] 0]]]
 }

@@ -6,11 +6,13 @@ proc ::build::Certs {args} {
         Fail "usage: certs"
     }
     uplevel #0 [list source -encoding utf-8 [file join $root tests lib certs.tcl]]
+    lappend ::auto_path $root
+    package require -exact tls 2.1.0
     set dir [file join $root certs]
     ::certs::Make $dir
     foreach file [lsort [glob -directory $dir *.pem]] {
-        puts [format "  %-24s %s" [file tail $file] \
-            [string map {\n {  }} [::certs::OpenSSL x509 -in $file -noout -subject -enddate -nameopt RFC2253]]]
+        set certificate [lindex [::tls::x509 parse [::certs::Read $file]] 0]
+        puts [format "  %-22s until %s  %s" [file tail $file] [dict get $certificate notAfter] [dict get $certificate subject]]
     }
     return 0
 }

@@ -1,8 +1,8 @@
-# Certificates for tests and the demo, made by the openssl command when they are missing
-# or have less than 30 days left. Private keys of no worth, kept out of git.
+# Certificates for tests and the demo, made when they are missing or have less than 30 days
+# left. Private keys of no worth, kept out of git.
 #
-#   certs::Ensure ?dir?            makes the set below unless it is there; returns dir
-#   certs::Mint name ?option ...?  makes one more, anywhere
+#   certs::Ensure ?dir?            makes the set below unless it is there, by tls::x509; returns dir
+#   certs::Mint name ?option ...?  makes one more, anywhere, by the openssl command
 #
 # The set, each as <name>.pem (leaf first, then intermediates) and <name>.key:
 #   ca intermediate                the authority, P-256; trust ca.pem
@@ -12,7 +12,7 @@
 #   expired future wrongname       server certificates that must be refused
 #   selfsigned                     server certificate, its own issuer
 #   other-ca other                 another authority, and localhost from there
-#   server-encrypted               server-ec with its key encrypted, password "secret"
+#   server-encrypted               as server-ec, the key encrypted with the password "secret"
 
 namespace eval ::certs {
     variable root [file dirname [file dirname [file dirname [file normalize [info script]]]]]
@@ -169,25 +169,66 @@ proc ::certs::IsSelfSigned {pem} {
     return [regexp {subject=(.*)\nissuer=\1$} [string trim $output]]
 }
 
+# The words that run tls::x509: here, or in an interpreter with the package under test or,
+# outside the tests, that of the checkout.
+proc ::certs::Tool {} {
+    variable root
+    variable helper
+    if {[llength [info commands ::tls::x509]]} {
+        return ::tls::x509
+    }
+    if {![info exists helper]} {
+        set helper [interp create]
+        interp eval $helper [list set auto_path $::auto_path]
+        interp eval $helper [list lappend auto_path [expr {[info exists ::env(TLS_TEST_PACKAGE)] ? $::env(TLS_TEST_PACKAGE) : $root}]]
+        interp eval $helper {package require tls}
+    }
+    return [list interp eval $helper ::tls::x509]
+}
+
+# One of the set: its key and certificate, signed with its own key or by an issuer of the
+# set. What a server sends is its own, then those between it and the trust anchor.
+proc ::certs::MakeOne {dir name issuer type options} {
+    variable days
+    set password [list -password {apply {args {return secret}}}]
+    set now [clock seconds]
+    set tool [Tool]
+    set key [{*}$tool key -type $type {*}[expr {$name eq "server-encrypted" ? $password : {}}]]
+    set words [dict merge [list -key $key -notbefore [expr {$now - 86400}] -notafter [expr {$now + $days * 86400}]] $password $options]
+    set chain ""
+    if {$issuer ne ""} {
+        set pem [Read [file join $dir $issuer.pem]]
+        dict set words -issuer $pem
+        dict set words -issuerkey [Read [file join $dir $issuer.key]]
+        set chain [expr {$issuer eq "intermediate" ? $pem : ""}]
+    }
+    Write [file join $dir $name.key] $key 0600
+    Write [file join $dir $name.pem] [{*}$tool create {*}$words]$chain
+}
+
 proc ::certs::MakeSet {dir} {
     variable names
     set now [clock seconds]
     set day 86400
-    set here [list -dir $dir]
-    Mint ca {*}$here -issuer "" -ca 1 -subject "/O=TLS Tests/CN=Test CA"
-    Mint intermediate {*}$here -issuer ca -ca 1 -subject "/O=TLS Tests/CN=Test Intermediate"
-    foreach type {ec rsa ed25519} {
-        Mint server-$type {*}$here -type $type -subject "/O=TLS Tests/CN=localhost"
+    set ca {-ca 1 -subject}
+    set server [list -usage server -san $names -subject "/O=TLS Tests/CN=localhost"]
+    foreach {name issuer type options} [list \
+        ca {} ec [list {*}$ca "/O=TLS Tests/CN=Test CA"] \
+        intermediate ca ec [list {*}$ca "/O=TLS Tests/CN=Test Intermediate"] \
+        server-ec intermediate ec $server \
+        server-rsa intermediate rsa $server \
+        server-ed25519 intermediate ed25519 $server \
+        server-encrypted intermediate ec $server \
+        client intermediate ec {-usage client -san email:client@example.org -subject "/O=TLS Tests/CN=Test Client"} \
+        expired intermediate ec [list {*}$server -notbefore [expr {$now - 60 * $day}] -notafter [expr {$now - $day}]] \
+        future intermediate ec [list {*}$server -notbefore [expr {$now + 396 * $day}]] \
+        wrongname intermediate ec {-usage server -san DNS:www.example.net -subject "/O=TLS Tests/CN=www.example.net"} \
+        selfsigned {} ec $server \
+        other-ca {} ec [list {*}$ca "/O=TLS Tests/CN=Other CA"] \
+        other other-ca ec $server
+    ] {
+        MakeOne $dir $name $issuer $type $options
     }
-    Mint client {*}$here -subject "/O=TLS Tests/CN=Test Client" -san email:client@example.org -usage clientAuth
-    Mint expired {*}$here -subject "/O=TLS Tests/CN=localhost" -from [expr {$now - 60 * $day}] -to [expr {$now - $day}]
-    Mint future {*}$here -subject "/O=TLS Tests/CN=localhost" -from [expr {$now + 396 * $day}]
-    Mint wrongname {*}$here -subject "/O=TLS Tests/CN=www.example.net" -san DNS:www.example.net
-    Mint selfsigned {*}$here -issuer "" -subject "/O=TLS Tests/CN=localhost"
-    Mint other-ca {*}$here -issuer "" -ca 1 -subject "/O=TLS Tests/CN=Other CA"
-    Mint other {*}$here -issuer other-ca -subject "/O=TLS Tests/CN=localhost"
-    file copy $dir/server-ec.pem $dir/server-encrypted.pem
-    OpenSSL pkey -in $dir/server-ec.key -aes256 -passout pass:secret -out $dir/server-encrypted.key
 }
 
 # Sets are remade when the way of making them changes, and 30 days before they expire.
