@@ -182,8 +182,9 @@ proc ::certs::Tool {} {
         interp eval $helper [list set auto_path $::auto_path]
         interp eval $helper [list lappend auto_path [expr {[info exists ::env(TLS_TEST_PACKAGE)] ? $::env(TLS_TEST_PACKAGE) : $root}]]
         interp eval $helper {package require tls}
+        interp alias {} ::certs::X509 $helper ::tls::x509
     }
-    return [list interp eval $helper ::tls::x509]
+    return ::certs::X509
 }
 
 # One of the set: its key and certificate, signed with its own key or by an issuer of the
