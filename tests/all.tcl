@@ -213,10 +213,13 @@ proc ::all::Prepare {} {
         uplevel #0 [list source -encoding utf-8 [file join $root tests lib $file.tcl]]
     }
     set peers [lmap name $::programs::peers {::programs::Constraint $name}]
-    ::certs::Ensure
     if {[Env TLS_TEST_PACKAGE ""] eq ""} {
         uplevel #0 [list source -encoding utf-8 [file join $root tcl build load.tcl]]
         ::tlsbuild::Current $root
+    }
+    # A package that needs a library in front of it makes them in the first test process.
+    if {[Env TLS_TEST_PRELOAD ""] eq ""} {
+        ::certs::Ensure
     }
 }
 
