@@ -36,6 +36,17 @@ proc ::build::BenchIdle {dir subjects count} {
     return $result
 }
 
+# Bytes that a context and a name in a map keep.
+proc ::build::BenchContexts {dir} {
+    variable root
+    set result {}
+    foreach role {context name} figure [exec [Shell] [file join $root tests bench contexts.tcl] $dir/package $root/certs] {
+        puts [format "%-14s %-12s %-7s %10.0f  bytes resident for each" contexts tls $role $figure]
+        lappend result [dict create case contexts subject tls role $role value $figure]
+    }
+    return $result
+}
+
 # Milliseconds of package require in a fresh process: over a bare tclsh, and over one that
 # requires an empty package from the same directory (Tcl's own search through its indexes).
 proc ::build::BenchStart {dir} {
@@ -207,6 +218,7 @@ proc ::build::BenchMore {dir subjects wanted} {
         idle {BenchIdle $dir $subjects 100}
         idle {BenchIdle $dir $subjects 400}
         idle {BenchIdle $dir $subjects 900}
+        contexts {BenchContexts $dir}
         start {BenchStart $dir}
         inside {BenchInside $dir}
         calls {BenchCalls $dir $subjects}
