@@ -70,7 +70,7 @@ recipe setup {?-peers?} {install what is missing; -peers: the real servers and c
 }
 
 recipe demo {?-serve ?port??} {verified HTTPS with itself, and three refusals; -serve: only the server} {
-    Setup base test
+    Setup base
     Use demo
     return [Demo {*}$args]
 }
@@ -93,7 +93,7 @@ recipe probe {host:port ?-json? ?option value ...?} {what a server offers and wh
 }
 
 recipe serve {?dir? ?option value ...?} {files over HTTPS; the page /.tls shows the visitor's own connection} {
-    Setup base test
+    Setup base
     Use serve
     Use servepage
     return [ServeFiles {*}$args]
@@ -155,7 +155,7 @@ recipe docs {?-check?} {manual and hacking guide as man page, HTML and Markdown}
 }
 
 recipe certs {} {make the certificates of tests and demo anew} {
-    Setup base test
+    Setup base
     Use certs
     return [Certs {*}$args]
 }

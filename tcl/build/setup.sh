@@ -13,7 +13,7 @@ base | pkg-config, finds the libraries | have pkg-config | pkg-config | pkgconf-
 base | OpenSSL 3, headers to compile against | header openssl/ssl.h | libssl-dev | openssl-devel | openssl-dev | openssl | openssl@3
 base | critcl, compiles the C rooms | tclpackage critcl && { elsewhere || exists "/usr/include/tcl$(tclversion)/tcl.h"; } | critcl tcllib tcl-dev | tcl-devel tcllib | tcl-dev tcl-lib | tcl tcllib | critcl tcllib
 base | the system's CA certificates | exists /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/cert.pem /etc/ssl/cert.pem | ca-certificates | ca-certificates | ca-certificates | ca-certificates | ca-certificates
-test | the openssl command, makes certificates | have openssl | openssl | openssl | openssl | openssl | openssl@3
+test | the openssl command, a peer of tests | have openssl | openssl | openssl | openssl | openssl | openssl@3
 test | the kill program, ends what tests have started | exists /bin/kill /usr/bin/kill | procps | util-linux | util-linux | util-linux |
 test | threads for Tcl, some tests use them | tclpackage Thread | tcl-thread | tcl-thread | tcl-thread | |
 test | virtual file systems for Tcl, some tests use them | tclpackage vfs || ! have apt-get | tcl-vfs | | | |
