@@ -33,7 +33,10 @@ proc ::tls::misc {subcommand args} {
             default { lappend subject "$name=[EscapeName $value]" }
         }
     }
-    set key [x509 key -type rsa -bits $bits]
+    if {[catch {x509 key -type rsa -bits $bits} key]} {
+        set message [string map {{"-bits"} {"bits"}} $key]
+        return -code error -errorcode [list TLS CONFIG bits $message] $message
+    }
     set options [list -subject [join $subject ,] -key $key -days $days]
     if {$serial ne ""} {
         lappend options -serial $serial

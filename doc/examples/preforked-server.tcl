@@ -102,5 +102,5 @@ if {[lindex $argv 0] eq "worker"} {
     main $port $certfile $keyfile [expr {$count eq "" ? 2 : $count}]
 } else {
     puts stderr "usage: preforked-server.tcl port certfile keyfile ?workers?"
-    exit 2
+    exit 1
 }

@@ -9,7 +9,7 @@ package require Thread
 lassign $argv port certfile keyfile count
 if {$keyfile eq ""} {
     puts stderr "usage: threaded-server.tcl port certfile keyfile ?workers?"
-    exit 2
+    exit 1
 }
 if {$count eq ""} {
     set count 2

@@ -20,6 +20,20 @@ namespace eval ::build {
         upload-file  {u 1 200000000 tls1.3 0 server-ec}  {MB/s}
         round-trips  {p 1 5000 tls1.3 0 server-ec}       {round trips/s}
     }
+    # The other cases, of benchmore.tcl and benchscale.tcl.
+    variable benchMore {
+        idle {BenchIdle $dir $subjects 100}
+        idle {BenchIdle $dir $subjects 400}
+        idle {BenchIdle $dir $subjects 900}
+        contexts {BenchContexts $dir}
+        start {BenchStart $dir}
+        inside {BenchInside $dir}
+        calls {BenchCalls $dir $subjects}
+        https {BenchHttps $dir}
+        names {BenchNames $dir $subjects}
+        scale {BenchScale $dir $subjects}
+        instructions {BenchInstructions $dir $subjects}
+    }
     # What a Tcl program does otherwise in a case: see tests/bench/subject.tcl.
     variable benchVariants {
         *-64k  {BENCH_SETTINGS {-buffersize 65536}}
@@ -248,18 +262,26 @@ proc ::build::BenchIsWanted {name patterns} {
     return 0
 }
 
+proc ::build::BenchWords {words} {
+    variable benchCases
+    variable benchMore
+    Take $words 0 "" [concat -peers [lsearch -all -inline -regexp $words {^-rounds=[1-9][0-9]?$}]]
+    set names [concat [lmap {name - -} $benchCases {set name}] [lsort -unique [dict keys $benchMore]]]
+    foreach word [lsearch -all -inline -not $words -*] {
+        if {[lsearch -glob $names $word] < 0} {
+            Fail "no case is called \"$word\"; there are: [join $names {, }]"
+        }
+    }
+}
+
 proc ::build::Bench {args} {
     variable root
     variable benchCases
     variable benchRounds
-    set peers 0
-    set wanted {}
-    foreach word $args {
-        switch -glob -- $word {
-            -peers { set peers 1 }
-            -rounds=* { set benchRounds [string range $word 8 end] }
-            default { lappend wanted $word }
-        }
+    set peers [expr {"-peers" in $args}]
+    set wanted [lsearch -all -inline -not $args -*]
+    foreach word [lsearch -all -inline $args -rounds=*] {
+        set benchRounds [string range $word 8 end]
     }
     uplevel #0 [list source -encoding utf-8 [file join $root tests lib certs.tcl]]
     ::certs::Ensure

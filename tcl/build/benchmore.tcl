@@ -212,22 +212,11 @@ proc ::build::BenchHttps {dir} {
 }
 
 proc ::build::BenchMore {dir subjects wanted} {
+    variable benchMore
     set result {}
     puts ""
-    foreach {name script} {
-        idle {BenchIdle $dir $subjects 100}
-        idle {BenchIdle $dir $subjects 400}
-        idle {BenchIdle $dir $subjects 900}
-        contexts {BenchContexts $dir}
-        start {BenchStart $dir}
-        inside {BenchInside $dir}
-        calls {BenchCalls $dir $subjects}
-        https {BenchHttps $dir}
-        names {BenchNames $dir $subjects}
-        scale {BenchScale $dir $subjects}
-        instructions {BenchInstructions $dir $subjects}
-    } {
-        if {![llength $wanted] || $name in $wanted} {
+    foreach {name script} $benchMore {
+        if {![llength $wanted] || [BenchIsWanted $name $wanted]} {
             lappend result {*}[eval $script]
         }
     }

@@ -1,8 +1,9 @@
 # Compiles tls.critcl with critcl, in an interpreter of its own so that nothing of it
 # stays behind. A failure is an error whose message is what the compiler said, with the
-# rooms named as c/<room>.critcl.
+# rooms named as c/<room>.critcl. Without critcl, plain.tcl does it.
 
 namespace eval ::tlsbuild {}
+source -encoding utf-8 [file join [file dirname [info script]] plain.tcl]
 
 # Makes the shared library. Work files, the generated C among them, go to directory work.
 # Returns the list of Tcl files that belong to the library, and leaves in the file
@@ -17,7 +18,7 @@ proc ::tlsbuild::Compile {root work variant library} {
             set ::env(HOME) $work
         }
         if {[catch {interp eval $child {package require critcl 3.1.18}} message]} {
-            return -code error -errorcode {BUILD FAILED} "the package critcl is needed to compile ($message): run build.tcl setup"
+            return [CompilePlain $root $work $variant $library]
         }
         interp eval $child {
             # critcl's checksum is a compiled package, which is there for Tcl 8 alone on

@@ -34,11 +34,16 @@ proc ::build::MakeDeb {dir} {
     return $path
 }
 
-# When this state of the package was made: as given, else when its list of changes was written.
+# When this state of the package was made: as given, else when it was committed, else, without
+# its history, when its list of changes was written.
 proc ::build::DebTime {} {
     variable root
     if {[info exists ::env(SOURCE_DATE_EPOCH)] && [string is entier -strict $::env(SOURCE_DATE_EPOCH)]} {
         return $::env(SOURCE_DATE_EPOCH)
+    }
+    if {[file exists [file join $root .git]] && ![catch {exec git -C $root log -1 --format=%ct} time]
+            && [string is entier -strict $time]} {
+        return $time
     }
     return [file mtime [file join $root CHANGELOG.md]]
 }
@@ -138,7 +143,7 @@ Architecture: $architecture
 Multi-Arch: same
 Maintainer: [DebMaintainer]
 Installed-Size: $size
-Depends: [DebDepends $work $tree], libtcl8.6 | libtcl
+Depends: [DebDepends $work $tree], [DebTcl]
 Recommends: ca-certificates
 Suggests: tcl-thread
 Description: TLS 1.2 and 1.3 for Tcl channels, by OpenSSL 3
@@ -152,6 +157,12 @@ Description: TLS 1.2 and 1.3 for Tcl channels, by OpenSSL 3
 "
 }
 
+# The Tcl that the library is for: it is not linked to it.
+proc ::build::DebTcl {} {
+    set name libtcl[info tclversion]
+    return [expr {[TclMajor] == 8 ? "$name | libtcl" : $name}]
+}
+
 # What the library is linked to, as packages.
 proc ::build::DebDepends {work tree} {
     variable debName
@@ -160,8 +171,8 @@ proc ::build::DebDepends {work tree} {
     set here [pwd]
     cd $work
     try {
-        if {[auto_execok dpkg-shlibdeps] eq "" || [catch {exec dpkg-shlibdeps -O $library 2>/dev/null} output]} {
-            return "libc6, libssl3"
+        if {[catch {exec dpkg-shlibdeps -O $library 2>@1} output]} {
+            Fail "dpkg-shlibdeps does not tell what the library needs: $output"
         }
     } finally {
         cd $here
@@ -208,11 +219,8 @@ proc ::build::DebModes {dir} {
     }
 }
 
-proc ::build::Deb {args} {
-    if {[llength $args] != 1} {
-        Fail "usage: deb DIR"
-    }
-    file mkdir [lindex $args 0]
-    puts "[MakeDeb [lindex $args 0]] is ready: apt-get install FILE"
+proc ::build::Deb {dir} {
+    file mkdir $dir
+    puts "[MakeDeb $dir] is ready: apt-get install FILE"
     return 0
 }

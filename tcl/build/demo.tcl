@@ -1,11 +1,16 @@
 # The recipe demo: a page over verified HTTPS from a server in a second process, both on
 # this package; then three servers that must be refused.
 
+proc ::build::DemoWords {words} {
+    Take $words 0 2 -serve
+    lassign $words switch port
+    if {$switch ni {"" -serve} || ($port ne "" && !([string is digit $port] && [scan $port %d] <= 65535))} {
+        Fail "[Usage] (a port is 0 to 65535)"
+    }
+}
+
 proc ::build::Demo {args} {
     variable root
-    if {[lindex $args 0] ni {"" -serve} || [llength $args] > 2} {
-        Fail "usage: demo ?-serve ?port??"
-    }
     lappend ::auto_path $root
     package require -exact tls 2.1.0
     package require http 2.7

@@ -189,7 +189,7 @@ proc ::build::StaleDocs {} {
 proc ::build::Docs {args} {
     variable root
     if {$args ni {{} -check}} {
-        Fail "usage: docs ?-check?"
+        Fail [Usage]
     }
     if {$args eq "-check"} {
         set stale [StaleDocs]

@@ -91,15 +91,26 @@ proc ::build::Seed {target dir} {
     }
 }
 
+proc ::build::FuzzWords {words} {
+    variable fuzzTargets
+    Take $words 0 ""
+    set targets [lassign $words seconds]
+    if {[llength $words] && (![string is integer -strict $seconds] || $seconds < 1)} {
+        Fail [Usage]
+    }
+    foreach target $targets {
+        if {$target ni $fuzzTargets} {
+            Fail "bad target \"$target\": must be one of [join $fuzzTargets {, }]"
+        }
+    }
+}
+
 proc ::build::Fuzz {{seconds 300} args} {
     variable root
     variable fuzzTargets
     variable fuzzing
     if {[llength $args]} {
         set fuzzTargets $args
-    }
-    if {![string is integer -strict $seconds] || $seconds < 1} {
-        Fail "usage: fuzz ?seconds? ?target ...?"
     }
     uplevel #0 [list source -encoding utf-8 [file join $root tests lib certs.tcl]]
     ::certs::Ensure

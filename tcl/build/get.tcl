@@ -20,7 +20,7 @@ proc ::build::Get {args} {
         }
     }
     if {[llength $urls] != 1 || ($file eq "" && "-o" in $args)} {
-        Fail "usage: get URL ?-o file?"
+        Fail [Usage]
     }
     set url [lindex $urls 0]
     lappend ::auto_path $root

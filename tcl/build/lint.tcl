@@ -20,9 +20,6 @@ namespace eval ::build {
 proc ::build::Lint {args} {
     variable root
     variable findings
-    if {[llength $args]} {
-        Fail "usage: lint"
-    }
     set findings 0
     foreach room [lsort [glob -directory [file join $root c] *.critcl]] {
         LintRoom $room

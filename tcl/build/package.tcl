@@ -135,6 +135,12 @@ proc ::build::IsOurs {dir} {
     return [expr {[file isfile $index] && [string match $mark* [ReadFile $index]]}]
 }
 
+# What makes a tclsh look there, as words for a shell.
+proc ::build::LibraryPath {dir} {
+    set list [list [file normalize $dir]]
+    return TCLLIBPATH=[expr {[regexp {^[\w./+,:@%-]+$} $list] ? $list : "'[string map {' '\\''} $list]'"}]
+}
+
 # Where this tclsh looks for packages of its own: those of the site first, never inside
 # the checkout or a package.
 proc ::build::Places {} {
@@ -203,9 +209,6 @@ proc ::build::InstallPage {place} {
 }
 
 proc ::build::Install {args} {
-    if {[llength $args] > 1} {
-        Fail "usage: install ?DIR?"
-    }
     set places $args
     if {![llength $places]} {
         set places [Places]
@@ -222,7 +225,7 @@ proc ::build::Install {args} {
         WriteFile [file join $target installed] [list page $page \
             directories [concat [dict get $before directories] $fresh $more]]\n
         if {$place ni [lmap dir $::auto_path {file normalize $dir}]} {
-            puts "this tclsh does not look there by itself: set TCLLIBPATH={$place}"
+            puts "this tclsh does not look there by itself: set [LibraryPath $place]"
         }
         return 0
     }
@@ -230,9 +233,6 @@ proc ::build::Install {args} {
 }
 
 proc ::build::Uninstall {args} {
-    if {[llength $args] > 1} {
-        Fail "usage: uninstall ?DIR?"
-    }
     set places $args
     if {![llength $places]} {
         set places [Places]

@@ -15,11 +15,17 @@ proc ::build::Probe {args} {
     set options [lrange $args 1 end]
     set json [lsearch -exact $options -json]
     set options [expr {$json < 0 ? $options : [lreplace $options $json $json]}]
-    if {[catch {Setup base} message]} {
+    # Nothing was asked yet: a monitor must not take that for a verdict.
+    if {[catch {
+        Setup base
+        lappend ::auto_path $root
+        package require -exact tls 2.1.0
+        if {$json >= 0} {
+            package require json::write
+        }
+    } message]} {
         return [ProbeMistake $message]
     }
-    lappend ::auto_path $root
-    package require -exact tls 2.1.0
     ProbeResolver $options
     if {[catch {::tls::probe $host $port {*}$options} report]} {
         return [ProbeMistake "$report\n$usage"]
@@ -116,7 +122,6 @@ proc ::build::ProbePlain {text} {
 
 proc ::build::ProbeJson {report} {
     fconfigure stdout -encoding utf-8
-    package require json::write
     ::json::write indented 1
     return [ProbeJsonObject $report]
 }

@@ -1,15 +1,20 @@
 # The recipe soak: tests/soak.tcl on the checkout, for so many minutes.
 
-proc ::build::Soak {args} {
-    variable root
-    set words $args
+# Returns the minutes, and then the checks.
+proc ::build::SoakWords {words} {
+    Take $words 0 ""
     set minutes 2
     if {[string is double -strict [lindex $words 0]]} {
         set words [lassign $words minutes]
     }
     if {$minutes <= 0 || [lsearch -regexp $words {^(?!(cycles|idle|mixed)$)}] >= 0} {
-        Fail "usage: soak ?minutes? ?cycles? ?idle? ?mixed?"
+        Fail "[Usage] (checks are cycles, idle and mixed)"
     }
+    return [list {*}[SoakWords $args]]
+}
+
+proc ::build::Soak {args} {
+    variable root
     set command [list [info nameofexecutable] [file join $root tests soak.tcl] $minutes {*}$words]
     if {[catch {exec {*}$command >@stdout 2>@stderr </dev/null} message options]} {
         if {[lindex [dict get $options -errorcode] 0] ne "CHILDSTATUS"} {

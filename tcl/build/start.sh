@@ -6,23 +6,35 @@ shift
 here=$(dirname -- "$0")
 
 run() {
-    for tclsh in ${TCLSH:+"$TCLSH"} tclsh8.6 tclsh; do
-        if command -v "$tclsh" >/dev/null 2>&1; then
-            exec "$tclsh" "$script" "$@"
-        fi
-    done
+    . "$here/tclsh.sh"
+    [ -z "$tclsh" ] || exec "$tclsh" "$script" "$@"
 }
 
 run "$@"
-if [ $# -eq 0 ]; then
-    echo "There is no tclsh yet; the first recipe installs it. The recipes are:"
-    sed -n 's/^recipe \([a-z]*\) {\(.*\)} {\(.*\)} {$/\1 \2|\3/p' "$script" |
-        while IFS='|' read -r name what; do
+recipes() {
+    sed -n 's/^recipe \([a-z]*\) {\(.*\)} {\(.*\)} {$/\1 \2|\3/p' "$script"
+}
+case ${1:-help} in
+    help | -h | --help | -help)
+        echo "There is no tclsh yet; the first recipe installs it. The recipes are:"
+        recipes | while IFS='|' read -r name what; do
             printf '  %-26s %s\n' "$name" "$what"
         done
-    exit 0
+        exit 0
+        ;;
+esac
+if ! recipes | grep -q "^$1 "; then
+    echo "there is no recipe \"$1\": sh build.tcl lists them" >&2
+    exit 2
 fi
+case ${2:-} in
+    -h | --help | -help)
+        recipes | sed -n "/^$1 /{s/ *|/\\
+/;s/^/usage: /p;}"
+        exit 0
+        ;;
+esac
 sh "$here/setup.sh" base || exit 1
 run "$@"
-echo "there is still no tclsh on the PATH" >&2
+echo "there is still no tclsh of Tcl 8.6 or newer on the PATH" >&2
 exit 1

@@ -15,6 +15,7 @@ proc ::build::MakeTea {dir} {
         file mkdir [file join $fresh c] [file join $fresh tcl] [file join $fresh doc]
         TeaC $fresh
         TeaFiles $fresh
+        WriteFile [file join $fresh README.md] [TeaReadme $version]
         TeaBuild $fresh $versions
         file delete -force $target
         file rename $fresh $target
@@ -76,17 +77,35 @@ int Tls_SafeInit(Tcl_Interp *interp)
     WriteFile [file join $target c tls.c] $text
 }
 
+# The checkout's own speaks of recipes that are not in the tree.
+proc ::build::TeaReadme {version} {
+    return [string map [list @VERSION@ $version] {# tls @VERSION@
+
+TLS 1.2 and 1.3 for Tcl channels, by means of OpenSSL 3. A C compiler, Tcl 8.6 or newer and OpenSSL 3.0 or
+newer are needed, both with their headers.
+
+    ./configure
+    make
+    make test
+    make install
+
+`./configure --help` tells where things are found and installed, and how to change that. The manual is
+[doc/tls.md](doc/tls.md), and as a man page `doc/tls.n`; programs to begin with are in [doc/examples](doc/examples).
+}]
+}
+
 # What is copied as it is: scripts, documentation, tests.
 proc ::build::TeaFiles {target} {
     variable root
     foreach script [Listed scripts] {
         file copy [file join $root $script] [file join $target tcl]
     }
-    foreach file {LICENSE README.md CHANGELOG.md doc/tls.n doc/tls.md doc/examples tests} {
+    foreach file {LICENSE CHANGELOG.md doc/tls.n doc/tls.md doc/parity.md doc/examples tests} {
         if {[file exists [file join $root $file]]} {
             file copy [file join $root $file] [file join $target $file]
         }
     }
+    file mkdir [file join $target tests]
     file copy [file join $root tcl build tea quick.tcl] [file join $target tests quick.tcl]
 }
 
@@ -105,11 +124,8 @@ proc ::build::TeaBuild {target versions} {
     WriteFile [file join $target index.tcl.in] [Index $versions {8.6- @library@} [lmap script $scripts {file tail $script}]]
 }
 
-proc ::build::Tea {args} {
-    if {[llength $args] != 1} {
-        Fail "usage: tea DIR"
-    }
-    set target [MakeTea [lindex $args 0]]
+proc ::build::Tea {dir} {
+    set target [MakeTea $dir]
     puts "$target is ready: ./configure && make && make test && make install"
     return 0
 }
