@@ -68,7 +68,16 @@ proc ::tls::init {args} {
     if {[llength [dict get $parts rest]]} {
         CheckOptions {*}[dict get $parts rest]
     }
-    CheckOptions {*}[dict get $parts tls]
+    set options [dict get $parts tls]
+    CheckOptions {*}$options
+    if {[LastOption $options -context] ne ""} {
+        foreach {option value} $options {
+            if {$value ne "" && [IsShared $option]} {
+                set message "\"$option\" cannot be given beside \"-context\""
+                return -code error -errorcode [list TLS CONFIG $option $message] $message
+            }
+        }
+    }
     set defaults $args
     return
 }
