@@ -109,6 +109,10 @@ proc ::tls::Probe::Parse {run host port args} {
     if {[dict exists $p(options) -servername]} {
         set p(name) [dict get $p(options) -servername]
     }
+    if {![string is ascii $p(name)]} {
+        set message "bad host name \"$p(name)\": international names are given as xn--..."
+        return -code error -errorcode [list TLS CONFIG host $message] $message
+    }
     # An address is checked, but not sent (RFC 6066 3).
     set p(servername) ""
     if {![regexp {^[0-9.]+$|:} $p(name)]} {

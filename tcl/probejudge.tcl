@@ -204,9 +204,34 @@ proc ::tls::Probe::Title {certificate} {
     return "\"[Printable $subject 120]\""
 }
 
-# RFC 7633: the extension asks for status_request (5).
+# RFC 7633: among the features that the extension asks for is status_request (5).
 proc ::tls::Probe::MustStaple {leaf} {
-    return [expr {$leaf ne "" && [regexp {(?:TLS Feature|1\.3\.6\.1\.5\.5\.7\.1\.24):[^\n]*\n\s*status_request} [dict get $leaf all]]}]
+    if {$leaf eq ""} {
+        return 0
+    }
+    set der [binary decode base64 [regsub -all -line {^-.*$} [dict get $leaf certificate] {}]]
+    # OBJECT IDENTIFIER id-pe-tlsfeature, BOOLEAN (critical), OCTET STRING, SEQUENCE, INTEGERs.
+    set at [string first \x06\x08\x2b\x06\x01\x05\x05\x07\x01\x18 $der]
+    if {$at < 0 || ![regexp {^(?:\x01\x01.)?\x04[\x02-\x7f]\x30([\x00-\x7d])} [string range $der $at+10 end] found length]} {
+        return 0
+    }
+    set start [expr {$at + 10 + [string length $found]}]
+    set features [string range $der $start [expr {$start + [scan $length %c] - 1}]]
+    while {[regexp {^\x02([\x01-\x04])} $features - width]} {
+        set end [expr {[scan $width %c] + 2}]
+        if {[string range $features 2 [expr {$end - 1}]] eq "\x05"} {
+            return 1
+        }
+        set features [string range $features $end end]
+    }
+    return 0
+}
+
+# A certificate that is sent and is not part of what was verified: no client stumbles over it.
+proc ::tls::Probe::IsIdle {run certificate} {
+    upvar #0 $run p
+    set used [lmap each $p(verified) {dict get $each certificate}]
+    return [expr {[llength $used] && [dict get $certificate certificate] ni $used}]
 }
 
 # Where the issuers lead to from the leaf, in what was sent: indices.
@@ -254,7 +279,7 @@ proc ::tls::Probe::JudgeDates {run} {
         }
         set days [DaysLeft $certificate]
         if {$now > $until} {
-            Find $run certificate-expired broken "[Title $certificate] has expired, [Count [expr {-$days - 1}] day] ago"
+            Find $run certificate-expired [expr {[IsIdle $run $certificate] ? "note" : "broken"}] "[Title $certificate] has expired, [Count [expr {-$days - 1}] day] ago"
         } elseif {$now < $from} {
             Find $run certificate-not-yet-valid broken "[Title $certificate] is not valid yet, until [dict get $certificate notBefore]"
         } elseif {$days < $soon} {
@@ -307,11 +332,11 @@ proc ::tls::Probe::JudgeStrength {run} {
         set type [dict get $certificate publicKeyAlgorithm]
         set bits [dict get $certificate bits]
         if {[string is integer -strict $bits] && $bits < [expr {[regexp -nocase {rsa|dsa$|dh} $type] ? 2048 : 224}]} {
-            Find $run key-weak broken "the key of [Title $certificate] has $bits bits ($type)"
+            Find $run key-weak [expr {[IsIdle $run $certificate] ? "note" : "broken"}] "the key of [Title $certificate] has $bits bits ($type)"
         }
         # Nobody checks what a root signs itself with.
         if {![dict get $certificate self_signed] && [regexp -nocase {md[245]|sha1|sha-?1$} [dict get $certificate signatureAlgorithm]]} {
-            Find $run signature-weak broken "[Title $certificate] is signed with [dict get $certificate signatureAlgorithm]"
+            Find $run signature-weak [expr {[IsIdle $run $certificate] ? "note" : "broken"}] "[Title $certificate] is signed with [dict get $certificate signatureAlgorithm]"
         }
     }
 }
@@ -336,10 +361,14 @@ proc ::tls::Probe::JudgeTrust {run} {
     set pem [join [lmap certificate $p(chain) {dict get $certificate certificate}] \n]
     set leaf [lindex $p(chain) 0]
     set options [VerifyOptions $run]
-    set name [lindex [Wanted $run] 0]
-    if {[catch {::tls::x509 verify $pem {*}$options -purpose server -host $name} p(verify)]} {
-        Find $run no-trust broken $p(verify)
-        return
+    foreach name [Wanted $run] {
+        if {[catch {::tls::x509 verify $pem {*}$options -purpose server -host $name} p(verify)]} {
+            Find $run no-trust broken $p(verify)
+            return
+        }
+        if {![regexp -nocase {mismatch} $p(verify)]} {
+            break
+        }
     }
     set now [clock seconds]
     catch {set now [expr {min(max($now, [Seconds [dict get $leaf notBefore]] + 1), [Seconds [dict get $leaf notAfter]] - 1)}]}
@@ -349,6 +378,13 @@ proc ::tls::Probe::JudgeTrust {run} {
         return
     }
     if {$result eq "ok"} {
+        # What is wrong is none of the issuers' business: said already, unless it is none of these.
+        if {$p(verify) ne "ok" && "broken" ni [lmap finding $p(findings) {
+            if {[dict get $finding code] ni {name-mismatch certificate-expired certificate-not-yet-valid key-weak signature-weak}} continue
+            dict get $finding severity
+        }]} {
+            Find $run verify broken "the chain is not accepted: $p(verify)"
+        }
         return
     }
     set path [Path $p(chain)]
@@ -357,7 +393,7 @@ proc ::tls::Probe::JudgeTrust {run} {
         Find $run self-signed broken "[Title $leaf] is signed by itself, and not trusted"
     } elseif {[regexp -nocase {self.signed} $result]} {
         Find $run untrusted broken "the CA [Title $last] is not trusted"
-    } elseif {[regexp -nocase {unable to (get|verify)} $result]} {
+    } elseif {[regexp -nocase {unable to (get|verify)} $result] && ![regexp {CRL} $result]} {
         set issuer "\"[Printable [dict get $last issuer] 120]\""
         if {[llength $path] == 1} {
             Find $run chain-incomplete broken "the issuer $issuer is neither sent nor trusted"

@@ -151,7 +151,11 @@ proc ::tls::Probe::ScanCiphers {run version} {
     set p(suites,$version) $taken
     if {[llength $taken] > 1} {
         set answer [Ask $run $version 0 ciphers [lreverse $taken]]
-        dict set p(preference) $version [expr {[string toupper [dict get $answer cipher]] eq [lindex $taken 0] ? "server" : "client"}]
+        if {[dict get $answer outcome] eq "hello"} {
+            dict set p(preference) $version [expr {[string toupper [dict get $answer cipher]] eq [lindex $taken 0] ? "server" : "client"}]
+        } else {
+            dict set p(missed) "whose order counts in $version" [dict get $answer text]
+        }
     }
 }
 
@@ -317,7 +321,13 @@ proc ::tls::Probe::ScanResumption {run} {
         set goodbye [dict get $goodbyes $p(starttls)]
         if {$version eq "tls1.3"} {
             catch {puts -nonewline $channel $goodbye}
-            Linger $run $channel [expr {$goodbye eq "" ? 300 : 1500}]
+            # A server that wants a certificate says so only now (RFC 8446 4.4.2.4).
+            if {[lrange [Linger $run $channel [expr {$goodbye eq "" ? 300 : 1500}]] 0 2] eq {TLS ALERT certificate_required}} {
+                set p(clientAuth) 1
+                set p(realFailure) "without one it breaks off in TLS 1.3"
+                Close $run $channel
+                return
+            }
         }
         Close $run $channel
         set channel [Secured $run $version {*}$words]
@@ -326,12 +336,16 @@ proc ::tls::Probe::ScanResumption {run} {
     }
 }
 
-# Reads until something has come, or the end. Tickets come before it, or with it.
+# Reads until something has come, or the end. Tickets come before it, or with it. Returns the
+# code of an error.
 proc ::tls::Probe::Linger {run channel ms} {
     upvar #0 $run p
     set until [expr {min($p(until), [clock milliseconds] + $ms)}]
     while {[Wait $channel readable $until]} {
-        if {[catch {read $channel 4096} bytes] || $bytes ne "" || [eof $channel]} {
+        if {[catch {read $channel 4096} bytes details]} {
+            return [dict get $details -errorcode]
+        }
+        if {$bytes ne "" || [eof $channel]} {
             return
         }
     }

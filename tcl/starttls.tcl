@@ -153,7 +153,7 @@ proc ::tls::Probe::Ldap {run channel} {
     }
     if {$length > 127} {
         set width [expr {$length & 127}]
-        if {$width < 1 || $width > 3} {
+        if {$width < 1 || $width > 4} {
             Fail starttls-protocol "an LDAP message of an absurd length"
         }
         set length [expr "0x[binary encode hex [Take $run $channel $width]]"]
@@ -163,7 +163,7 @@ proc ::tls::Probe::Ldap {run channel} {
     }
     set message [Take $run $channel $length]
     # Number of the message, [APPLICATION 24], ENUMERATED resultCode.
-    if {![regexp {^\x02\x01\x01\x78(?:[\x00-\x7f]|\x81.|\x82..)\x0a\x01(.)} $message - code]} {
+    if {![regexp {^\x02\x01\x01\x78(?:[\x00-\x7f]|\x81.|\x82..|\x83...|\x84....)\x0a\x01(.)} $message - code]} {
         Fail starttls-protocol "not the answer to StartTLS"
     }
     if {$code ne "\0"} {
