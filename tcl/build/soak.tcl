@@ -10,12 +10,12 @@ proc ::build::SoakWords {words} {
     if {$minutes <= 0 || [lsearch -regexp $words {^(?!(cycles|idle|mixed)$)}] >= 0} {
         Fail "[Usage] (checks are cycles, idle and mixed)"
     }
-    return [list {*}[SoakWords $args]]
+    return [list $minutes {*}$words]
 }
 
 proc ::build::Soak {args} {
     variable root
-    set command [list [info nameofexecutable] [file join $root tests soak.tcl] $minutes {*}$words]
+    set command [list [info nameofexecutable] [file join $root tests soak.tcl] {*}[SoakWords $args]]
     if {[catch {exec {*}$command >@stdout 2>@stderr </dev/null} message options]} {
         if {[lindex [dict get $options -errorcode] 0] ne "CHILDSTATUS"} {
             puts stderr $message
