@@ -8,6 +8,7 @@
 #   probesuites  numbers and names of cipher suites and groups
 #   probescan    the questions: protocols, suites, groups, and one real connection
 #   probejudge   what is wrong with the answers
+#   probechain   what is wrong with the certificates
 #   starttls     the plain dialogues before TLS
 
 if {![namespace exists ::tls::Probe]} {
@@ -24,7 +25,7 @@ if {![namespace exists ::tls::Probe]} {
                 "not allowed in a safe interpreter"
         }
         namespace eval Probe {}
-        foreach name {probe probehello probesuites probescan probejudge starttls} {
+        foreach name {probe probehello probesuites probescan probejudge probechain starttls} {
             uplevel #0 [list source -encoding utf-8 [file join $probeHome $name.tcl]]
         }
         tailcall ::tls::probe {*}$args
