@@ -136,6 +136,19 @@ proc ::tls::socket {args} {
     return [Connect $parts]
 }
 
+# Words for the socket command. It binds our end to the wildcard address, but has the resolver
+# sort those of both families before, for each connection; a literal address tells the family.
+# A command in its place is not told more than the program said.
+proc ::tls::SocketWords {options host} {
+    variable socketCmd
+    set byte {(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])}
+    if {[regexp "^$byte\\.$byte\\.$byte\\.$byte\$" $host] && "-myaddr" ni $options && $socketCmd eq "::socket" &&
+            [info procs ::socket] eq "" && [interp alias {} ::socket] eq "" && [interp alias {} socket] eq ""} {
+        lappend options -myaddr 0.0.0.0
+    }
+    return [list {*}$socketCmd {*}$options]
+}
+
 # A bad option, or a configuration that cannot be built, is an error before there is
 # a socket. What is built here is what the import finds in the cache.
 proc ::tls::Connect {parts} {
@@ -156,7 +169,7 @@ proc ::tls::Connect {parts} {
     if {[Prepare $name {*}$options] && $name ne ""} {
         lappend options -verifyname [list $name]
     }
-    set channel [uplevel #0 [list {*}$socketCmd {*}[dict get $parts socket] $host $port]]
+    set channel [uplevel #0 [list {*}[SocketWords [dict get $parts socket] $host] $host $port]]
     try {
         ::tls::import $channel {*}$options
     } on error {message details} {
