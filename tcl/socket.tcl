@@ -141,9 +141,8 @@ proc ::tls::socket {args} {
 # A command in its place is not told more than the program said.
 proc ::tls::SocketWords {options host} {
     variable socketCmd
-    set byte {(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])}
-    if {[regexp "^$byte\\.$byte\\.$byte\\.$byte\$" $host] && "-myaddr" ni $options && $socketCmd eq "::socket" &&
-            [info procs ::socket] eq "" && [interp alias {} ::socket] eq "" && [interp alias {} socket] eq ""} {
+    set byte {([0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])}
+    if {[regexp "^$byte\\.$byte\\.$byte\\.$byte\$" $host] && "-myaddr" ni $options && $socketCmd eq "::socket" && [IsNative ::socket]} {
         lappend options -myaddr 0.0.0.0
     }
     return [list {*}$socketCmd {*}$options]
