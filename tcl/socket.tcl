@@ -136,13 +136,24 @@ proc ::tls::socket {args} {
     return [Connect $parts]
 }
 
+# True if ::socket is Tcl's own, as far as that shows: nothing else that a program has put in its place.
+proc ::tls::IsOwnSocket {} {
+    if {![catch {info cmdtype ::socket} type]} {
+        return [expr {$type eq "native"}]
+    }
+    return [expr {
+        ![llength [info procs ::socket]] && [interp alias {} ::socket] eq "" && [interp alias {} socket] eq "" &&
+        ![namespace ensemble exists ::socket] && ![info object isa object ::socket]
+    }]
+}
+
 # Words for the socket command. It binds our end to the wildcard address, but has the resolver
 # sort those of both families before, for each connection; a literal address tells the family.
 # A command in its place is not told more than the program said.
 proc ::tls::SocketWords {options host} {
     variable socketCmd
     set byte {([0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])}
-    if {[regexp "^$byte\\.$byte\\.$byte\\.$byte\$" $host] && "-myaddr" ni $options && $socketCmd eq "::socket" && [IsNative ::socket]} {
+    if {[regexp "^$byte\\.$byte\\.$byte\\.$byte\$" $host] && "-myaddr" ni $options && $socketCmd eq "::socket" && [IsOwnSocket]} {
         lappend options -myaddr 0.0.0.0
     }
     return [list {*}$socketCmd {*}$options]

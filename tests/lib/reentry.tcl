@@ -442,7 +442,7 @@ set runner {
         append port [expr {$variant eq "nested" ? "Nested" : ""}]
         set channel [socket 127.0.0.1 $::ports($port)]
         set other [socket 127.0.0.1 $::ports(good)]
-        set listener [socket -server list -myaddr 127.0.0.1 0]
+        set listener [socket -server {apply {{channel args} {close $channel}}} -myaddr 127.0.0.1 0]
         foreach name [list $channel $other $listener] {
             interp transfer {} $name $interp
         }
