@@ -137,14 +137,17 @@ proc ::tls::socket {args} {
 }
 
 # True if ::socket is Tcl's own, as far as that shows: nothing else that a program has put in its place.
-proc ::tls::IsOwnSocket {} {
-    if {![catch {info cmdtype ::socket} type]} {
-        return [expr {$type eq "native"}]
+if {[package vsatisfies [package provide Tcl] 9-]} {
+    proc ::tls::IsOwnSocket {} {
+        return [expr {[info cmdtype ::socket] eq "native"}]
     }
-    return [expr {
-        ![llength [info procs ::socket]] && [interp alias {} ::socket] eq "" && [interp alias {} socket] eq "" &&
-        ![namespace ensemble exists ::socket] && ![info object isa object ::socket]
-    }]
+} else {
+    proc ::tls::IsOwnSocket {} {
+        return [expr {
+            ![llength [info procs ::socket]] && [interp alias {} ::socket] eq "" && [interp alias {} socket] eq "" &&
+            ![namespace ensemble exists ::socket] && ![info object isa object ::socket]
+        }]
+    }
 }
 
 # Words for the socket command. It binds our end to the wildcard address, but has the resolver
@@ -152,8 +155,8 @@ proc ::tls::IsOwnSocket {} {
 # A command in its place is not told more than the program said.
 proc ::tls::SocketWords {options host} {
     variable socketCmd
-    set byte {([0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])}
-    if {[regexp "^$byte\\.$byte\\.$byte\\.$byte\$" $host] && "-myaddr" ni $options && $socketCmd eq "::socket" && [IsOwnSocket]} {
+    set isAddress [regexp {^(?:(?:[0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])(?:\.(?!$)|$)){4}$} $host]
+    if {$isAddress && "-myaddr" ni $options && $socketCmd eq "::socket" && [IsOwnSocket]} {
         lappend options -myaddr 0.0.0.0
     }
     return [list {*}$socketCmd {*}$options]
