@@ -12,7 +12,8 @@ namespace eval ::tls {
 }
 
 # Takes apart the words of tls::socket: options of the socket, options of TLS, the
-# command of -server, the value of -autoservername, and what is left.
+# command of -server, the value of -autoservername, and what is left. Called by the procedures that
+# programs call: -context is a command where the program is, and gets its full name (also in "words").
 proc ::tls::SplitOptions {words} {
     variable level
     set own {}
@@ -46,6 +47,13 @@ proc ::tls::SplitOptions {words} {
                 CheckOptions $word $value
                 dict set result auto [expr {$value eq "" ? $level > 1 : bool($value)}]
             }
+            -context {
+                set full [uplevel 2 [list namespace which -command $value]]
+                if {$full ne ""} {
+                    lset words $i [set value $full]
+                }
+                dict lappend result tls $word $value
+            }
             default {
                 dict lappend result tls $word $value
             }
@@ -57,6 +65,7 @@ proc ::tls::SplitOptions {words} {
             dict lappend result socket $word $value
         }
     }
+    dict set result words $words
     dict set result rest [lrange $words $i end]
     return $result
 }
@@ -78,7 +87,7 @@ proc ::tls::init {args} {
             }
         }
     }
-    set defaults $args
+    set defaults [dict get $parts words]
     return
 }
 
@@ -120,7 +129,7 @@ proc ::tls::socket {args} {
     variable defaults
     set parts [SplitOptions $args]
     if {[llength $defaults]} {
-        set parts [SplitOptions [concat [DefaultsFor [dict get $parts tls]] $args]]
+        set parts [SplitOptions [concat [DefaultsFor [dict get $parts tls]] [dict get $parts words]]]
     }
     if {[dict get $parts server]} {
         if {[llength [dict get $parts rest]] != 1} {
