@@ -222,7 +222,9 @@ proc ::tls::Probe::ServerHello {answerName body} {
     dict set answer compression $compression
     dict set answer extensions $extensions
     if {[dict exists $extensions 51]} {
-        binary scan [dict get $extensions 51] H4 group
+        if {[binary scan [dict get $extensions 51] H4 group] != 1} {
+            return -code error -errorcode {PROBE BAD} "the server's hello has a key share without a group"
+        }
         dict set answer group $group
     }
     if {$version eq ""} {
