@@ -62,10 +62,15 @@ proc ::tls::EscapeName {value} {
     return [regsub -all {[\\,+=;"# ]} $value {\\&}]
 }
 
-# Writes a text with the permissions given from the start.
+# Writes a text with the permissions given from the start. The full name is never a command,
+# as "|name" would be to open.
 proc ::tls::WriteFile {path permissions text} {
+    set path [file join [pwd] $path]
     set file [open $path {WRONLY CREAT TRUNC} $permissions]
     try {
+        if {[file isfile $path] && $permissions == 0600} {
+            file attributes $path -permissions $permissions
+        }
         puts -nonewline $file $text
     } finally {
         close $file
