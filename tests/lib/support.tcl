@@ -336,6 +336,17 @@ proc ::support::Pair {args} {
     return [list $client $server]
 }
 
+# A CA, and a certificate for localhost of which it is said to be the issuer, with its key: the
+# RSA signature has a byte changed.
+proc ::support::BrokenSignature {} {
+    set key [::tls::x509 key -type rsa]
+    set ca [::tls::x509 create -subject CN=Issuer -key $key -ca 1]
+    set good [::tls::x509 create -subject CN=localhost -san localhost -key $key -issuer $ca -issuerkey $key]
+    set der [binary decode base64 [regsub -all -line {^-----.*$} $good {}]]
+    binary scan [string index $der end-9] cu byte
+    return [list $ca [string replace $der end-9 end-9 [binary format c [expr {$byte ^ 1}]]] $key]
+}
+
 # Drives the handshakes of non-blocking channels of this process to the end; the first
 # error is thrown, once the others have had the time to notice.
 proc ::support::Handshake {args} {
