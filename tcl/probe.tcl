@@ -36,6 +36,7 @@ if {![namespace exists ::tls::Probe]} {
 namespace eval ::tls::Probe {
     variable serial 0
     variable woken
+    variable seed [expr {[clock clicks] & 0x7fffffff}]
     variable patience 10000 ;# ms for one answer, at most; a quarter of -timeout if that is less
     # Options of tls::import that make sense here. Those of verification do for tls::x509
     # verify too, some under another name.
@@ -77,6 +78,9 @@ proc ::tls::Probe::Parse {run host port args} {
     array set p {channels {} starttls "" timeout 30000 findings {} missed {} connections 0 buffer "" lines 0 heard 0}
     set p(host) $host
     set p(port) $port
+    if {[string trim $port] eq "" || ([string is entier $port] && ($port < 1 || $port > 65535))} {
+        Bad port "bad port \"$port\": must be a number from 1 to 65535, or the name of a service"
+    }
     set p(options) {}
     foreach {option value} $args {
         switch -exact -- $option {
@@ -156,8 +160,13 @@ proc ::tls::Probe::Wake {id coroutine channel event how} {
     variable woken
     catch {fileevent $channel $event {}}
     set woken($id) $how
-    if {$coroutine ne ""} {
+    if {$coroutine eq ""} {
+        return
+    }
+    if {[llength [info commands $coroutine]]} {
         $coroutine
+    } else {
+        unset woken($id)
     }
 }
 
@@ -272,7 +281,6 @@ proc ::tls::Probe::Run {run} {
         resumption {} secureRenegotiation "" extendedMasterSecret "" staple "" clientAuth 0 compression 0 dhbits 0
         reachable 0 isTls 0 failure {} realFailure "" raw {} server {}
     }
-    expr {srand([clock clicks] & 0x7fffffff)}
     if {![ScanProtocols $run]} {
         return
     }

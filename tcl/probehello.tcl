@@ -34,9 +34,11 @@ proc ::tls::Probe::Numbers {hex} {
 
 # These are not secret and protect nothing: no such handshake is ever finished.
 proc ::tls::Probe::RandomBytes {count} {
+    variable seed
     set bytes {}
     for {set i 0} {$i < $count} {incr i} {
-        lappend bytes [expr {int(rand() * 256)}]
+        set seed [expr {($seed * 1103515245 + 12345) & 0x7fffffff}]
+        lappend bytes [expr {$seed >> 16 & 0xff}]
     }
     return [binary format cu* $bytes]
 }

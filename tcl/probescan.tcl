@@ -266,7 +266,8 @@ proc ::tls::Probe::Secured {run version args} {
     return $channel
 }
 
-# Certificates come from a connection of today's protocols, else from a hello of older.
+# Certificates come from a connection of today's protocols, else from a hello of older. No more
+# than anybody verifies: the rest of a longer list is not looked at.
 proc ::tls::Probe::RealConnection {run} {
     upvar #0 $run p
     if {![Try $run "a whole handshake" { set channel [Secured $run [Common $run]] }]} {
@@ -278,7 +279,7 @@ proc ::tls::Probe::RealConnection {run} {
         return
     }
     set p(connection) [::tls::connection $channel]
-    set p(chain) [::tls::chain $channel]
+    set p(chain) [lrange [::tls::chain $channel] 0 99]
     set p(verified) [::tls::chain -verified $channel]
     if {[llength [dict get [::tls::status $channel] ca_names]]} {
         set p(clientAuth) 1
