@@ -118,7 +118,7 @@ recipe get {URL ?-o file?} {fetch a page over verified TLS with the system's tru
     return [Get {*}$args]
 }
 
-recipe probe {host:port ?-json? ?option value ...?} {what a server offers and what is wrong with it; status 0 fine, 1 warning, 2 broken, 3 usage} {
+recipe probe {host:port ?-json? ?option value ...?} {what a server offers and what is wrong with it; status 0 fine or note, 1 warning, 2 broken, 3 usage} {
     Use probe
     return [Probe {*}$args]
 }
@@ -171,7 +171,7 @@ recipe deb {DIR} {a Debian package, tcl-tls2, into DIR} {
     return [Deb {*}$args]
 }
 
-recipe install {?DIR?} {the same into DIR, by default where tclsh looks for packages} {
+recipe install {?DIR?} {the package into DIR, by default where tclsh looks for packages} {
     Take $args 0 1
     Setup base
     Use package

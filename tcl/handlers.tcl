@@ -2,7 +2,7 @@
 # and how a password callback is called whatever words it takes.
 
 namespace eval ::tls {
-    # 0: silent, 1: problems and decisions, 2: everything.
+    # 0: errors and refusals, 1: decisions too, 2: everything.
     variable debug
     if {![info exists debug]} {
         set debug 0

@@ -41,7 +41,10 @@ proc ::tls::misc {subcommand args} {
     if {$serial ne ""} {
         lappend options -serial $serial
     }
-    set certificate [x509 create {*}$options]
+    if {[catch {x509 create {*}$options} certificate]} {
+        set message "bad info \"$info\": [regsub {^bad value for "-[a-z]+": } $certificate {}]"
+        return -code error -errorcode [list TLS CONFIG info $message] $message
+    }
     WriteFile $keyfile 0600 $key
     WriteFile $certfile 0644 $certificate
     return
