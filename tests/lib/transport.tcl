@@ -182,7 +182,7 @@ proc ::transport::Flip {self bytes} {
         return $bytes
     }
     binary scan [string index $bytes $at] cu byte
-    return [string replace $bytes $at $at [binary format c [expr {$byte ^ 0x10}]]]
+    return [binary format a*ca* [string range $bytes 0 $at-1] [expr {$byte ^ 0x10}] [string range $bytes $at+1 end]]
 }
 
 proc ::transport::write {self channel bytes} {
