@@ -55,13 +55,13 @@ set counterpart {
     vwait forever
 }
 
-# Reads {number moment kind form action variant} from stdin, and prints {number outcome details} for each.
+# Reads {number moment kind form action variant turn} from stdin, and prints {number outcome details} for each.
 set runner {
     array set ports [lindex $words 0]
     set haveThread [expr {![catch {package require Thread}]}]
 
-    # What the callback does, in the interpreter of the channel, at the first call of the
-    # form that the case is about.
+    # What the callback does, in the interpreter of the channel, at one call of the form that
+    # the case is about. The turn is its number, or a pattern of its words; at "each" it is all calls.
     set ::setup {
         proc Callback {kind form args} {
             global state
@@ -76,7 +76,7 @@ set runner {
             set state(deepest) [expr {max($state(depth), $state(deepest))}]
             incr state(calls)
             set code 0
-            if {$form eq $state(form) && $kind eq $state(kind) && !$state(acted)} {
+            if {$form eq $state(form) && $kind eq $state(kind) && [IsDue $args]} {
                 set state(acted) 1
                 set code [catch {Act $state(action)} result options]
             }
@@ -89,6 +89,19 @@ set runner {
                 return $result
             }
             return [Answer $kind $form $args]
+        }
+        proc IsDue {words} {
+            global state
+            if {$state(turn) eq "each"} {
+                return 1
+            }
+            if {$state(acted)} {
+                return 0
+            }
+            if {[string is integer $state(turn)]} {
+                return [expr {[incr state(turn) -1] == 0}]
+            }
+            return [string match $state(turn) $words]
         }
         proc Answer {kind form words} {
             switch -exact -- $kind {
@@ -428,7 +441,7 @@ set runner {
         return $interp
     }
 
-    proc Case {moment kind form action variant} {
+    proc Case {moment kind form action variant turn} {
         set options [concat [Options $kind $form $moment] [dict get $::variants $variant]]
         if {$form eq "error"} {
             # Which level 1 does not say by itself.
@@ -464,7 +477,7 @@ set runner {
             set listener [interp eval $interp [list ::tls::socket -server {Callback accept accept} -myaddr 127.0.0.1 {*}[support::Identity] 0]]
         }
         interp eval $interp [list array set state [list channel $channel other $other listener $listener form $form kind $kind \
-            action $action options $options acted 0 depth 0 deepest 0 calls 0 said {}]]
+            action $action options $options turn $turn acted 0 depth 0 deepest 0 calls 0 said {}]]
         set script $::moments($moment)
         if {$action eq "yield"} {
             # Which is where a yield would make sense.
@@ -499,10 +512,18 @@ set runner {
 
     # The channel goes to another thread, where it is used and closed at once.
     proc Transfer {interp how channel} {
+        # Which a channel loses on the way, and should have again if it stays.
+        set handlers {}
+        foreach event {readable writable} {
+            catch { dict set handlers $event [interp eval $interp [list fileevent $channel $event]] }
+        }
         interp transfer $interp $channel {}
         set words [expr {$how eq "detach" ? [list thread::detach $channel] : [list thread::transfer $::thread $channel]}]
         if {[catch $words message options]} {
             interp transfer {} $channel $interp
+            dict for {event script} $handlers {
+                interp eval $interp [list fileevent $channel $event $script]
+            }
             return -options $options $message
         }
         thread::send $::thread [list apply {{how channel} {
@@ -540,9 +561,9 @@ set runner {
 
     fconfigure stdin -blocking 1
     while {[gets stdin line] >= 0} {
-        lassign $line number moment kind form action variant
+        lassign $line number moment kind form action variant turn
         set before [dict get [tls::Counters] connectionsAlive]
-        set result [Case $moment $kind $form $action $variant]
+        set result [Case $moment $kind $form $action $variant $turn]
         dict set result rest [Rest $before]
         puts [string map [list \n { }] [list $number {*}$result]]
     }
@@ -556,12 +577,12 @@ set partner [support::Child $counterpart]
 set ports [support::Line $partner]
 
 # Runs one case; a crash or a hang is its result.
-proc run {moment kind form action variant {ms 8000}} {
+proc run {moment kind form action variant turn {ms 8000}} {
     global runnerChild
     if {$runnerChild eq ""} {
         set runnerChild [support::Child $::runner $::ports]
     }
-    puts $runnerChild [list [incr ::number] $moment $kind $form $action $variant]
+    puts $runnerChild [list [incr ::number] $moment $kind $form $action $variant $turn]
     if {[catch {support::Line $runnerChild $ms} line]} {
         set child $runnerChild
         set runnerChild ""
@@ -589,29 +610,34 @@ set nested {handshake read puts fcopy unimport import push}
 set quickly {closeThis closeAll closeThisUpdate updateCloseThis closeLater handshakeLater throw break junk rename deleteInterp transfer detach yield}
 set harmful [concat $quickly exit]
 
-set refusals {
-    {the channel cannot be used from inside its own callback}
-    {error reading "CHANNEL": the channel cannot be used from inside its own callback}
-    {error writing "CHANNEL": the channel cannot be used from inside its own callback}
-    {channel "CHANNEL" wasn't opened for reading}
-    {channel "CHANNEL" wasn't opened for writing}
-    {channel "CHANNEL" is not both readable and writable}
-    {error reading "CHANNEL": file busy}
-    {error reading "CHANNEL": device or resource busy}
-    {error writing "CHANNEL": file busy}
-    {error writing "CHANNEL": device or resource busy}
-    {error flushing "CHANNEL": file busy}
-    {error flushing "CHANNEL": device or resource busy}
-    {can not find channel named "CHANNEL"}
-    {channel "CHANNEL" is busy}
+# How that is said, and the beginning of errorCode. Where the core itself is at work on the channel, what it says
+# has no code of ours.
+set busy {the channel cannot be used from inside its own callback}
+set refusals [list \
+    $busy {TLS BUSY callback} \
+    "error reading \"CHANNEL\": $busy" {TLS BUSY callback} \
+    "error writing \"CHANNEL\": $busy" {TLS BUSY callback} \
+    {channel "CHANNEL" wasn't opened for reading} * \
+    {channel "CHANNEL" wasn't opened for writing} * \
+    {channel "CHANNEL" is not both readable and writable} * \
+    {can not find channel named "CHANNEL"} {TCL LOOKUP CHANNEL} \
+    {channel "CHANNEL" is busy} *]
+foreach verb {reading writing flushing} {
+    foreach text {{file busy} {device or resource busy}} {
+        lappend refusals "error $verb \"CHANNEL\": $text" {POSIX EBUSY *}
+    }
 }
+# Moments that begin outside the core's read and write: there the package itself refuses, at the first call. A ticket
+# (form session) may come in a read after the handshake.
+set ours {handshake polled readable writable readableBlocking later}
 
 # What runs when nothing of TLS is on the stack, where the channel may be used and moved.
 set outside {done doneFails off accept password}
 set yields {{yield can only be called in a coroutine} {cannot yield: C stack busy}}
 
 # Runs the cases of one form at one moment, and returns what is wrong. Variants: tls1.3, tls1.2, level1, nested.
-proc problems {moment kind form actions {variant tls1.3}} {
+# The action is done at that turn; what is to be refused is tried at each call.
+proc problems {moment kind form actions {variant tls1.3} {turn 1}} {
     set result {}
     foreach action $actions {
         # As with plain sockets: Tcl drops the output of a deleted interpreter, and the channel;
@@ -619,7 +645,7 @@ proc problems {moment kind form actions {variant tls1.3}} {
         if {$moment in {flush closing} && $action in {deleteInterp fcopy mode}} {
             continue
         }
-        set outcome [run $moment $kind $form $action $variant]
+        set outcome [run $moment $kind $form $action $variant [expr {$action in $::nested && $kind ni $::outside ? "each" : $turn}]]
         if {$action eq "exit" && [dict get $outcome code] eq "crash" && [lindex [dict get $outcome message] 0] eq "CHILDSTATUS"
             && [lindex [dict get $outcome message] 2] == 42} {
             continue
@@ -629,6 +655,15 @@ proc problems {moment kind form actions {variant tls1.3}} {
         }
     }
     return $result
+}
+
+# Those of the answers that must be refusals. A puts is refused where it would send: buffering, or what a flush in
+# the background takes along, is no entry. The answers to puts and flush alternate.
+proc refusable {action moment said} {
+    if {$action ne "puts"} {
+        return $said
+    }
+    return [lmap {put flush} $said {expr {$moment eq "flush" && [lindex $flush 0] == 0 ? [continue] : $flush}}]
 }
 
 # What is wrong with the outcome of one case.
@@ -654,15 +689,20 @@ proc judge {moment kind form action variant outcome} {
     if {$action in $::harmless && $moment ne "closing" && [llength [dict get $outcome background]]} {
         lappend problems "background errors: [dict get $outcome background]"
     }
-    # A puts is refused where it would send; buffering, or a flush in the background, is no entry. An event may concern
-    # the lower of two layers alone: then the upper one is free.
+    # An event may concern the lower of two layers alone: then the upper one is free.
     set isFree [expr {$variant eq "nested" && $moment in $::events}]
-    if {$action in $::nested && $kind ni $::outside && $action ne "puts" && !$isFree} {
-        foreach said [dict get $outcome said] {
-            lassign $said code message
-            if {!$code || $message ni $::refusals} {
+    if {$action in $::nested && $kind ni $::outside && !$isFree} {
+        set answers [refusable $action $moment [dict get $outcome said]]
+        foreach said [lsort -unique $answers] {
+            lassign $said code message errorCode
+            if {!$code || ![dict exists $::refusals $message]} {
                 lappend problems "not refused: $message"
+            } elseif {![string match [dict get $::refusals $message] $errorCode]} {
+                lappend problems "refused with the code $errorCode: $message"
             }
+        }
+        if {$moment in $::ours && $form ne "session" && $action ni {fcopy push} && $variant ne "nested" && [lindex $answers 0 1] ne $::busy} {
+            lappend problems "not refused by the package: [lindex $answers 0]"
         }
     }
     if {$action in {transfer detach}} {
