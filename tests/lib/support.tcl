@@ -336,6 +336,17 @@ proc ::support::Pair {args} {
     return [list $client $server]
 }
 
+# A directory with certificates under their hashed names, as -cadir wants it.
+proc ::support::HashDir {name certs} {
+    set dir [Path $name]
+    file mkdir $dir
+    foreach cert $certs {
+        set hash [exec {*}[programs::Command openssl] x509 -in $cert -noout -subject_hash]
+        file copy -force $cert [file join $dir [string trim $hash].0]
+    }
+    return $dir
+}
+
 # A CA, and a certificate for localhost of which it is said to be the issuer, with its key: the
 # RSA signature has a byte changed.
 proc ::support::BrokenSignature {} {
