@@ -93,20 +93,20 @@ recipe setup {?-peers?} {install what is missing; -peers: the real servers and c
     if {$args ni {{} -peers}} {
         Fail [Usage]
     }
-    Setup -v base test lint sanitize valgrind {*}[expr {$args eq "-peers" ? "peers matrix" : ""}]
+    Setup -v base localhost test lint sanitize valgrind {*}[expr {$args eq "-peers" ? "peers matrix" : ""}]
     return 0
 }
 
 recipe demo {?-serve ?port??} {verified HTTPS with itself, and three refusals; -serve: only the server} {
     Use demo
     DemoWords $args
-    Setup base
+    Setup base localhost
     return [Demo {*}$args]
 }
 
 recipe test {?pattern ...?} {run the tests: files, directories, or names of tests} {
     Take $args 0 ""
-    Setup base test
+    Setup base localhost test
     Use test
     return [Test {} {*}$args]
 }
@@ -124,7 +124,7 @@ recipe probe {host:port ?-json? ?option value ...?} {what a server offers and wh
 }
 
 recipe serve {?dir? ?option value ...?} {files over HTTPS; the page /.tls shows the visitor's own connection} {
-    Setup base
+    Setup base localhost
     Use serve
     Use servepage
     return [ServeFiles {*}$args]
@@ -207,21 +207,21 @@ recipe lint {} {the project's rules, and what compilers and analyzers say} {
 
 recipe sanitize {?pattern ...?} {the tests with AddressSanitizer, LeakSanitizer and UBSan} {
     Take $args 0 ""
-    Setup base test sanitize
+    Setup base localhost test sanitize
     Use test
     return [Sanitize {*}$args]
 }
 
 recipe tsan {?pattern ...?} {the tests of threads with ThreadSanitizer} {
     Take $args 0 ""
-    Setup base test sanitize
+    Setup base localhost test sanitize
     Use test
     return [SanitizeThreads $args]
 }
 
 recipe valgrind {?pattern ...?} {the tests under valgrind} {
     Take $args 0 ""
-    Setup base test valgrind
+    Setup base localhost test valgrind
     Use test
     return [Valgrind {*}$args]
 }
@@ -229,21 +229,21 @@ recipe valgrind {?pattern ...?} {the tests under valgrind} {
 recipe fuzz {?seconds? ?target ...?} {libFuzzer on certificates, options, identities, handshakes and sessions} {
     Use fuzz
     FuzzWords $args
-    Setup base test lint
+    Setup base localhost test lint
     return [Fuzz {*}$args]
 }
 
 recipe soak {?minutes? ?check ...?} {20,000 cycles, 900 idle connections, and everything at once in threads} {
     Use soak
     SoakWords $args
-    Setup base test
+    Setup base localhost test
     return [Soak {*}$args]
 }
 
 recipe bench {?-peers? ?-rounds=n? ?case ...?} {what TLS costs here, beside bare OpenSSL and others} {
     Use bench
     BenchWords $args
-    Setup base test bench valgrind
+    Setup base localhost test bench valgrind
     return [Bench {*}$args]
 }
 
