@@ -22,7 +22,8 @@ proc heard {channel} {
         puts stderr $count$line
         exit 1
     } elseif {$count >= 0} {
-        puts $line
+        # A terminal takes some characters for commands: they are strangers'.
+        puts [regsub -all {[\u0000-\u001f\u007f-\u009f]} $line ?]
     } elseif {[eof $channel]} {
         exit
     }

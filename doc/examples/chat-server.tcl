@@ -26,7 +26,7 @@ proc joined {channel how message} {
 }
 
 proc said {channel} {
-    if {[catch {gets $channel line} count] || ($count < 0 && [eof $channel])} {
+    if {[catch {gets $channel line} count] || ($count < 0 && ([eof $channel] || [chan pending input $channel] > 8192))} {
         leave $channel
     } elseif {$count >= 0} {
         tell $channel $line

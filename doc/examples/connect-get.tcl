@@ -15,18 +15,40 @@ lassign $argv proxyHost proxyPort url ca
 proc tunnel {args} {
     set target [join [lrange $args end-1 end] :]
     set channel [socket $::proxyHost $::proxyPort]
-    fconfigure $channel -translation crlf
+    fconfigure $channel -translation crlf -blocking 0
     puts $channel "CONNECT $target HTTP/1.1\nHost: $target\n"
     flush $channel
-    gets $channel status
-    if {![string match "HTTP/1.? 2*" $status]} {
+    set timer [after 20000 {set ::heard silent}]
+    try {
+        set status [hear $channel]
+        if {![string match "HTTP/1.? 2*" $status]} {
+            error "the proxy says: $status"
+        }
+        while {[hear $channel] ne ""} {
+            continue
+        }
+    } on error {message} {
         close $channel
-        error "the proxy says: $status"
+        error $message
+    } finally {
+        after cancel $timer
     }
-    while {[gets $channel line] > 0} {
-        continue
-    }
+    fconfigure $channel -blocking 1
     return $channel
+}
+
+# The next line of the proxy's answer, before the timer.
+proc hear {channel} {
+    set ::heard ""
+    fileevent $channel readable {set ::heard something}
+    while {[gets $channel line] < 0} {
+        if {[eof $channel] || $::heard eq "silent"} {
+            error "no answer from the proxy"
+        }
+        vwait ::heard
+    }
+    fileevent $channel readable {}
+    return $line
 }
 
 set ::tls::socketCmd tunnel

@@ -9,16 +9,23 @@ if {[llength $argv] < 2} {
 set targets [lassign $argv ca]
 set open [llength $targets]
 
-# Waits for an event of the channel; everybody else goes on meanwhile.
+# Waits for an event of the channel, not for ever; everybody else goes on meanwhile.
 proc await {channel event} {
-    fileevent $channel $event [info coroutine]
-    yield
+    set timer [after 15000 [list [info coroutine] silent]]
+    fileevent $channel $event [list [info coroutine] $event]
+    set how [yield]
+    after cancel $timer
     fileevent $channel $event {}
+    if {$how eq "silent"} {
+        error "silent for 15 seconds"
+    }
 }
 
 proc visit {target} {
-    regexp {^(.*):(\d+)$} $target - host port
     if {[catch {
+        if {![regexp {^(.+):(\d+)$} $target - host port]} {
+            error "not host:port"
+        }
         set channel [tls::socket -async -cafile $::ca $host $port]
         fconfigure $channel -blocking 0 -translation {auto crlf}
         await $channel writable

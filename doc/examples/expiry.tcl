@@ -11,8 +11,10 @@ set targets [lassign $argv days ca]
 set status 0
 
 foreach target $targets {
-    regexp {^(.*):(\d+)$} $target - host port
     if {[catch {
+        if {![regexp {^(.+):(\d+)$} $target - host port]} {
+            error "not host:port"
+        }
         set channel [tls::socket -cafile $ca -handshaketimeout 10000 $host $port]
         tls::handshake $channel
         set until [clock scan [dict get [tls::status $channel] notAfter] -format {%b %d %H:%M:%S %Y GMT} -gmt 1]

@@ -7,7 +7,8 @@ if {[llength $argv] != 4} {
     exit 1
 }
 lassign $argv root port certificate key
-set root [file normalize $root]
+set root [file dirname [file normalize [file join $root x]]]
+set inside [string trimright $root /]/
 
 proc accept {channel address port} {
     fconfigure $channel -blocking 0 -translation {auto crlf}
@@ -15,7 +16,7 @@ proc accept {channel address port} {
 }
 
 proc request {channel} {
-    if {[catch {gets $channel line} count] || ($count < 0 && [eof $channel])} {
+    if {[catch {gets $channel line} count] || ($count < 0 && ([eof $channel] || [chan pending input $channel] > 8192))} {
         catch {close $channel}
     } elseif {$count > 0 && [regexp {^GET (/\S*) HTTP/1\.[01]$} $line - path]} {
         fileevent $channel readable [list header $channel $path]
@@ -26,11 +27,14 @@ proc request {channel} {
 
 # The lines up to the empty one are of no interest here.
 proc header {channel path} {
-    if {[catch {gets $channel line} count] || ($count < 0 && [eof $channel])} {
+    if {[catch {gets $channel line} count] || ($count < 0 && ([eof $channel] || [chan pending input $channel] > 8192))} {
         catch {close $channel}
     } elseif {$count == 0} {
         fileevent $channel readable {}
-        send $channel $path
+        if {[catch {send $channel $path} message]} {
+            puts stderr $message
+            refuse $channel "404 Not Found"
+        }
     }
 }
 
@@ -46,10 +50,11 @@ proc decode {path} {
 }
 
 proc send {channel path} {
-    global root
-    # Normalized, a path can no longer climb out of the directory.
-    set file [file normalize [file join $root [string trimleft [decode $path] /]]]
-    if {![string match $root/* $file] || ![file isfile $file]} {
+    global root inside
+    # Normalized, a path can no longer climb out of the directory; with something behind it
+    # the last part, too, is no link any more. ./ keeps ~name from being somebody's home.
+    set file [file dirname [file normalize [file join $root ./[string trimleft [decode $path] /] x]]]
+    if {![string equal -length [string length $inside] $inside $file] || ![file isfile $file]} {
         refuse $channel "404 Not Found"
         return
     }
@@ -73,7 +78,7 @@ proc refuse {channel why} {
     catch {close $channel}
 }
 
-set listener [tls::socket -server accept -certfile $certificate -keyfile $key $port]
+set listener [tls::socket -server accept -certfile $certificate -keyfile $key -handshaketimeout 10000 $port]
 puts "port [lindex [fconfigure $listener -sockname] 2]"
 flush stdout
 vwait forever

@@ -22,7 +22,8 @@ proc hangUp {channel} {
 
 proc request {channel timer head} {
     # What is wrong with one client must not disturb the others.
-    if {[catch {gets $channel line} length] || ($length < 0 && [eof $channel]) || [llength $head] > 100} {
+    if {[catch {gets $channel line} length] || [llength $head] > 100
+            || ($length < 0 && ([eof $channel] || [chan pending input $channel] > 8192))} {
         after cancel $timer
         hangUp $channel
         return
@@ -44,7 +45,9 @@ proc request {channel timer head} {
 
 proc answer {channel head} {
     lassign [split [lindex $head 0]] method path version
-    set keep [expr {$version eq "HTTP/1.1" && [lsearch -nocase $head {Connection: close}] < 0}]
+    # What follows a request with a body is not looked at: nobody shall take it for the next one.
+    set keep [expr {$version eq "HTTP/1.1" && [lsearch -nocase $head {Connection: close}] < 0
+        && [lsearch -nocase -regexp $head {^(content-length|transfer-encoding)\s*:}] < 0}]
     set connection [tls::connection $channel]
     set status "200 OK"
     set page "<html><body><h1>It works</h1>\n<p>This page came over [dict get $connection protocol]\

@@ -9,8 +9,8 @@ if {[llength $argv] < 3 || [lindex $argv 1] ni {server client}} {
 }
 set names [lassign $argv dir purpose]
 set name [lindex $names 0]
-if {![regexp {^[A-Za-z0-9][A-Za-z0-9._-]*$} $name]} {
-    puts stderr "$usage: a name has letters, digits, dots and hyphens"
+if {![regexp {^[A-Za-z0-9][A-Za-z0-9._-]*$} $name] || $name eq "ca"} {
+    puts stderr "$usage: a name has letters, digits, dots and hyphens; ca is the authority's"
     exit 1
 }
 
@@ -37,7 +37,7 @@ if {![file exists [file join $dir ca.pem]]} {
 }
 
 set key [tls::x509 key -type ec]
-set certificate [tls::x509 create -key $key -subject CN=$name -san $names -days 397 \
+set certificate [tls::x509 create -key $key -subject CN=$name -san $names -usage $purpose -days 397 \
     -issuer [readFile [file join $dir ca.pem]] -issuerkey [readFile [file join $dir ca.key]]]
 write [file join $dir $name.key] 0600 $key
 write [file join $dir $name.pem] 0644 $certificate

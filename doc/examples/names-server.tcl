@@ -17,19 +17,29 @@ foreach {name certificate key} $names {
 
 proc accept {channel address port} {
     fconfigure $channel -blocking 0 -translation {auto crlf}
-    fileevent $channel readable [list answer $channel]
-    after 30000 [list catch [list close $channel]]
+    set timer [after 30000 [list catch [list close $channel]]]
+    fileevent $channel readable [list answer $channel $timer]
 }
 
 # An empty line ends a request.
-proc answer {channel} {
-    if {[catch {gets $channel line} count] || ($count < 0 && [eof $channel])} {
-        catch {close $channel}
+proc answer {channel timer} {
+    if {[catch {gets $channel line} count] || ($count < 0 && ([eof $channel] || [chan pending input $channel] > 8192))} {
+        leave $channel $timer
     } elseif {$count == 0} {
         set page "this is [dict get [tls::connection $channel] servername]\n"
-        puts -nonewline $channel "HTTP/1.0 200 OK\nContent-Type: text/plain\nContent-Length: [string length $page]\n\n$page"
-        catch {close $channel}
+        catch {
+            puts $channel "HTTP/1.0 200 OK\nContent-Type: text/plain\nContent-Length: [string length $page]\n"
+            fconfigure $channel -translation {auto lf}
+            puts -nonewline $channel $page
+        }
+        leave $channel $timer
     }
+}
+
+# The timer goes too: another channel may get this one's name.
+proc leave {channel timer} {
+    after cancel $timer
+    catch {close $channel}
 }
 
 proc command {} {

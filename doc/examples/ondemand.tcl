@@ -20,15 +20,17 @@ proc open_database {path} {
     file attributes $path -permissions 0600
 }
 
-# {chain key} of a name whose certificate is good for another day, or nothing.
+# {chain key until} of a name whose certificate is good for another day, or nothing.
 proc stored {name} {
     set soon [expr {[clock seconds] + 86400}]
-    return [db eval {SELECT chain, key FROM certificates WHERE name = $name AND until > $soon}]
+    return [db eval {SELECT chain, key, until FROM certificates WHERE name = $name AND until > $soon}]
 }
 
+# Returns what stored will.
 proc store {name chain key days} {
     set until [expr {[clock seconds] + $days * 86400}]
     db eval {INSERT OR REPLACE INTO certificates VALUES ($name, $chain, $key, $until)}
+    return [list $chain $key $until]
 }
 
 # ---- the CA: its row has no name
@@ -37,8 +39,7 @@ proc authority {} {
     set row [stored {}]
     if {![llength $row]} {
         set key [tls::x509 key -type ec]
-        set row [list [tls::x509 create -subject "CN=On Demand CA" -key $key -ca 1 -days 365] $key]
-        store {} {*}$row 365
+        set row [store {} [tls::x509 create -subject "CN=On Demand CA" -key $key -ca 1 -days 365] $key 365]
     }
     return $row
 }
@@ -48,13 +49,16 @@ proc issue {name} {
     set key [tls::x509 key -type ec]
     set chain [tls::x509 create -subject "CN=$name" -san [list DNS:$name] -key $key -days 90 \
         -issuer $issuer -issuerkey $issuerKey]
-    store $name $chain $key 90
+    return [store $name $chain $key 90]
 }
 
 # ---- contexts, and who waits for one
 
 set contexts [dict create]
 set waiting [dict create]
+# Any client can invent names: so many certificates are issued by one process.
+set issued 0
+set limit 1000
 
 # Asked during the handshake. Clients that send no name are refused: there is nothing for them.
 proc choose {form channel args} {
@@ -67,8 +71,9 @@ proc choose {form channel args} {
             if {![permitted $name]} {
                 return 0
             }
-            if {[dict exists $::contexts $name]} {
-                tls::use $channel [dict get $::contexts $name]
+            set context [known $name]
+            if {$context ne ""} {
+                tls::use $channel $context
                 return 1
             }
             if {![dict exists $::waiting $name]} {
@@ -86,8 +91,14 @@ proc permitted {name} {
 }
 
 proc look_up {name} {
-    if {[llength [stored $name]]} {
-        ready $name
+    if {[catch {stored $name} row]} {
+        puts stderr "no certificate for $name: $row"
+        settle $name 0
+    } elseif {[llength $row]} {
+        ready $name {*}$row
+    } elseif {$::issued >= $::limit} {
+        puts stderr "no certificate for $name: $::limit were issued"
+        settle $name 0
     } else {
         # A real order takes its time: a challenge, then polling. Nothing stands still for it.
         after 100 [list order $name]
@@ -95,23 +106,38 @@ proc look_up {name} {
 }
 
 proc order {name} {
-    if {[catch {issue $name} message]} {
-        puts stderr "no certificate for $name: $message"
+    if {[catch {issue $name} row]} {
+        puts stderr "no certificate for $name: $row"
         settle $name 0
     } else {
-        ready $name
+        incr ::issued
+        ready $name {*}$row
     }
 }
 
-proc ready {name} {
-    lassign [stored $name] chain key
+proc ready {name chain key until} {
     if {[catch {tls::context new -cert $chain -key $key} context]} {
         puts stderr "the certificate of $name cannot be used: $context"
         settle $name 0
     } else {
-        dict set ::contexts $name $context
+        dict set ::contexts $name [list $context $until]
         settle $name 1 $context
     }
+}
+
+# A context whose certificate is good for another day, or nothing.
+proc known {name} {
+    if {![dict exists $::contexts $name]} {
+        return ""
+    }
+    lassign [dict get $::contexts $name] context until
+    if {$until > [clock seconds] + 86400} {
+        return $context
+    }
+    # Connections that have it keep it.
+    rename $context ""
+    dict unset ::contexts $name
+    return ""
 }
 
 # All that wait for a name. Some may have gone away meanwhile.
@@ -134,16 +160,17 @@ proc greet {channel outcome message} {
     if {$outcome eq "ok"} {
         catch {puts $channel "HTTP/1.0 200 OK\n\nThis is [dict get [tls::connection $channel] servername]"}
         # The client's request is read to its end, so that it gets the answer whole.
-        fileevent $channel readable [list drain $channel]
-        after 10000 [list hang_up $channel]
+        fileevent $channel readable [list drain $channel [after 10000 [list hang_up $channel]]]
         catch {tls::shutdown $channel -write}
     } else {
         hang_up $channel
     }
 }
 
-proc drain {channel} {
+proc drain {channel timer} {
     if {[catch {read $channel}] || [eof $channel]} {
+        # Another channel may get this one's name.
+        after cancel $timer
         hang_up $channel
     }
 }

@@ -11,7 +11,7 @@ proc worker {number certfile keyfile} {
     set ::context [tls::context new -certfile $certfile -keyfile $keyfile]
     # The keys come by the pipe: nothing else sees them.
     keys
-    set listener [tls::socket -server accept -context $::context -myaddr 127.0.0.1 0]
+    set listener [tls::socket -server accept -context $::context -handshaketimeout 10000 -myaddr 127.0.0.1 0]
     puts [lindex [fconfigure $listener -sockname] 2]
     flush stdout
     fileevent stdin readable keys
@@ -32,7 +32,7 @@ proc accept {channel address port} {
 
 # What is wrong with one client must not disturb the others.
 proc answer {channel} {
-    if {[catch {gets $channel line} length] || ($length < 0 && [eof $channel])} {
+    if {[catch {gets $channel line} length] || ($length < 0 && ([eof $channel] || [chan pending input $channel] > 8192))} {
         catch {close $channel}
     } elseif {$length >= 0} {
         puts $channel "$::number [string toupper $line]"
@@ -52,7 +52,8 @@ proc new_key {} {
 proc rotate {} {
     set ::keys [lrange [linsert $::keys 0 [new_key]] 0 2]
     foreach worker $::workers {
-        puts $worker $::keys
+        # One that has ended does not keep the others from theirs.
+        catch {puts $worker $::keys}
     }
     after 3600000 rotate
 }
@@ -84,12 +85,16 @@ proc main {port certfile keyfile count} {
     }
     rotate
     set ports [lmap worker $::workers {gets $worker}]
+    if {"" in $ports} {
+        # It has said why.
+        exit 1
+    }
     set pid [balancer $port $ports]
     puts "listening on port $port, workers on $ports"
     flush stdout
     fileevent stdin readable {if {[gets stdin line] < 0 && [eof stdin]} {set ::done 1}}
     vwait ::done
-    exec kill $pid
+    catch {exec kill $pid}
     foreach worker $::workers {
         catch {close $worker}
     }

@@ -4,7 +4,9 @@
 #   tclsh session-store-redis.tcl port certfile keyfile ?redis-host? ?redis-port? ?-follow?
 #
 # Port 0 takes a free one. The port is printed once it listens. Each line that a client sends
-# is answered with what its connection is. All processes need the same certificate.
+# is answered with what its connection is. All processes need the same certificate. Sessions
+# are as secret as a private key, and go to Redis as they are: keep it on this machine, or reach
+# it through a tunnel.
 
 package require tls 2
 
@@ -47,8 +49,19 @@ proc redis::connect {} {
     variable channel
     variable host
     variable port
-    set channel [socket $host $port]
+    variable deadline
+    set channel [socket -async $host $port]
     fconfigure $channel -blocking 0 -translation binary -buffering full
+    while {[fconfigure $channel -connecting]} {
+        if {[clock milliseconds] > $deadline} {
+            error "no connection in time"
+        }
+        after 1
+    }
+    set fault [fconfigure $channel -error]
+    if {$fault ne ""} {
+        error $fault
+    }
 }
 
 # The server waits here, without its event loop: each answer belongs to the command before.
@@ -134,7 +147,7 @@ proc accept {channel address port} {
 }
 
 proc reply {channel} {
-    if {[catch {gets $channel line} length] || ($length < 0 && [eof $channel])} {
+    if {[catch {gets $channel line} length] || ($length < 0 && ([eof $channel] || [chan pending input $channel] > 8192))} {
         catch {close $channel}
     } elseif {$length >= 0} {
         set connection [tls::connection $channel]
@@ -142,13 +155,16 @@ proc reply {channel} {
     }
 }
 
-if {[llength $argv] < 3} {
+set words [lsearch -all -inline -not -exact $argv -follow]
+if {[llength $words] ni {3 4 5}} {
     puts stderr "usage: session-store-redis.tcl port certfile keyfile ?redis-host? ?redis-port? ?-follow?"
     exit 1
 }
-lassign $argv port certfile keyfile host redisPort
-if {[string is integer -strict $redisPort]} {
+lassign $words port certfile keyfile host redisPort
+if {$host ne ""} {
     set redis::host $host
+}
+if {$redisPort ne ""} {
     set redis::port $redisPort
 }
 set listener [tls::socket -server accept -certfile $certfile -keyfile $keyfile -session_store store $port]

@@ -33,7 +33,7 @@ set program {
 
     # What is wrong with one client must not disturb the others.
     proc answer {channel} {
-        if {[catch {gets $channel line} length] || ($length < 0 && [eof $channel])} {
+        if {[catch {gets $channel line} length] || ($length < 0 && ([eof $channel] || [chan pending input $channel] > 8192))} {
             catch {close $channel}
         } elseif {$length >= 0} {
             puts $channel "$::number [string toupper $line]"

@@ -33,7 +33,7 @@ proc ended {from to count {error {}}} {
     }
 }
 
-set listener [tls::socket -server accept -certfile $certificate -keyfile $key $port]
+set listener [tls::socket -server accept -certfile $certificate -keyfile $key -handshaketimeout 10000 $port]
 puts "port [lindex [fconfigure $listener -sockname] 2]"
 flush stdout
 vwait forever

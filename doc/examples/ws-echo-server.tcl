@@ -108,9 +108,13 @@ proc send {channel opcode payload} {
         $length < 126 ? [binary format c $length] : $length < 65536 ? [binary format cS 126 $length] : [binary format cW 127 $length]
     }]$payload
     flush $channel
+    # Who does not read for long is thrown out, or our memory would fill.
+    if {[chan pending output $channel] > 4 * $::limit} {
+        error "enough"
+    }
 }
 
-set listener [tls::socket -server accept -certfile $certificate -keyfile $key -alpn http/1.1 $port]
+set listener [tls::socket -server accept -certfile $certificate -keyfile $key -alpn http/1.1 -handshaketimeout 10000 $port]
 puts "port [lindex [fconfigure $listener -sockname] 2]"
 flush stdout
 vwait forever

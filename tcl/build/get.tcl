@@ -23,6 +23,9 @@ proc ::build::Get {args} {
         Fail [Usage]
     }
     set url [lindex $urls 0]
+    if {![string match -nocase https://?* $url]} {
+        Fail "\"$url\" does not begin with https://: without TLS nothing is fetched"
+    }
     lappend ::auto_path $root
     package require -exact tls 2.1.0
     package require http 2.7
@@ -32,7 +35,7 @@ proc ::build::Get {args} {
         if {$next eq ""} {
             return 0
         }
-        if {[string match https:* $url] && ![string match https:* $next]} {
+        if {![string match -nocase https://?* $next]} {
             Fail "$url leads to $next, without TLS: not followed"
         }
         set url $next

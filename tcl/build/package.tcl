@@ -52,7 +52,10 @@ proc ::build::MakePackage {dir variant {others {}}} {
             }
             file rename $target $fresh.old
         }
-        file rename $fresh $target
+        if {[catch {file rename $fresh $target} message]} {
+            catch {file rename $fresh.old $target}
+            Fail $message
+        }
     } on error {message} {
         Fail $message
     } finally {
@@ -91,17 +94,17 @@ proc ::build::MakePackageWith {dir variant shells} {
     set made {}
     try {
         dict for {major shell} [dict remove $majors $first] {
-            close [file tempfile place]
-            file delete $place
+            # Not where others may write: what is loaded later is copied from there.
+            set place [file join [file normalize $dir] .tls[pid].$major]
             lappend made $place
-            exec [auto_execok [lindex $shell 0]] [file join $root build.tcl] package $place \
+            exec $shell [file join $root build.tcl] package $place \
                 {*}[expr {$variant eq "static" ? "-static-openssl" : ""}] 2>@stderr
         }
         set others [lmap place $made {file join $place tls[lindex [Versions] 0]}]
         if {$first == [TclMajor]} {
             return [MakePackage $dir $variant $others]
         }
-        exec [auto_execok [dict get $majors $first]] [file join $root build.tcl] package $dir \
+        exec [dict get $majors $first] [file join $root build.tcl] package $dir \
             {*}[expr {$variant eq "static" ? "-static-openssl" : ""}] 2>@stderr
         return [file join [file normalize $dir] tls[lindex [Versions] 0]]
     } finally {
@@ -133,6 +136,12 @@ proc ::build::IsOurs {dir} {
     variable mark
     set index [file join $dir pkgIndex.tcl]
     return [expr {[file isfile $index] && [string match $mark* [ReadFile $index]]}]
+}
+
+# True of what install made. The recipes package and deb make the same without its note: a
+# Debian package is not ours to remove.
+proc ::build::IsInstalled {dir} {
+    return [expr {[IsOurs $dir] && [file isfile [file join $dir installed]]}]
 }
 
 # What makes a tclsh look there, as words for a shell.
@@ -215,10 +224,14 @@ proc ::build::Install {args} {
     }
     foreach place $places {
         set place [file normalize $place]
+        set target [file join $place tls[lindex [Versions] 0]]
+        if {[file exists $target] && ![IsInstalled $target]} {
+            Fail "\"$target\" is there and was not put there by install: whatever did it can take it away"
+        }
         if {[catch {MakeDirectory $place} fresh] || ![file writable $place]} {
             continue
         }
-        set before [Installed [file join $place tls[lindex [Versions] 0]]]
+        set before [Installed $target]
         set target [MakePackage $place release]
         puts "installed: $target"
         lassign [InstallPage $place] page more
@@ -241,7 +254,7 @@ proc ::build::Uninstall {args} {
     set found 0
     foreach place $places {
         set target [file join [file normalize $place] $name]
-        if {![IsOurs $target]} {
+        if {![IsInstalled $target]} {
             continue
         }
         set note [Installed $target]

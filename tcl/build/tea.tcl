@@ -7,7 +7,7 @@ proc ::build::MakeTea {dir} {
     set versions [Versions]
     set version [lindex $versions 0]
     set target [file join [file normalize $dir] tls$version]
-    if {[file exists $target] && ![file isfile [file join $target c tls.c]]} {
+    if {[file exists $target] && ![string match "# tls $version\n*" [TeaTitle $target]]} {
         Fail "\"$target\" is there and was not made by this program"
     }
     set fresh $target.[pid]
@@ -23,6 +23,13 @@ proc ::build::MakeTea {dir} {
         file delete -force $fresh
     }
     return $target
+}
+
+# The tree's README.md, by which it is known, or "".
+proc ::build::TeaTitle {target} {
+    set text ""
+    catch {set text [ReadFile [file join $target README.md]]}
+    return $text
 }
 
 # The words of a list in tls.critcl: rooms, scripts.
@@ -121,7 +128,7 @@ proc ::build::TeaBuild {target versions} {
         @TAILS@ [join [lmap script $scripts {file tail $script}]] \
         @SOURCES@ [join [lmap room [concat tls [Listed rooms]] {string cat {$(srcdir)/c/} $room .c}]] \
     ] [ReadFile [file join $from Makefile.in]]]
-    WriteFile [file join $target index.tcl.in] [Index $versions {8.6- @library@} [lmap script $scripts {file tail $script}]]
+    WriteFile [file join $target index.tcl.in] [Index $versions {@requirement@ @library@} [lmap script $scripts {file tail $script}]]
 }
 
 proc ::build::Tea {dir} {
