@@ -46,6 +46,11 @@ proc ::build::MakePackage {dir variant {others {}}} {
             }
         }
         WriteFile [file join $fresh pkgIndex.tcl] [Index $versions $libraries $tails]
+        # Whatever the umask: a package is for everybody.
+        foreach file [concat $tails LICENSE pkgIndex.tcl] {
+            file attributes [file join $fresh $file] -permissions 0644
+        }
+        file attributes $fresh -permissions 0755
         if {[file exists $target]} {
             if {![IsOurs $target]} {
                 Fail "\"$target\" is there and was not made by this program"
@@ -190,6 +195,9 @@ proc ::build::MakeDirectory {dir} {
         set fresh [linsert $fresh 0 $outer]
     }
     file mkdir $dir
+    foreach made $fresh {
+        file attributes $made -permissions 0755
+    }
     return $fresh
 }
 
@@ -210,7 +218,8 @@ proc ::build::InstallPage {place} {
     if {$dir eq "" || ![file isfile $source] || ![IsOurPage $page]} {
         return {}
     }
-    if {[catch {MakeDirectory $dir} fresh] || [catch {file copy -force $source $page}]} {
+    if {[catch {MakeDirectory $dir} fresh] || [catch {file copy -force $source $page}]
+            || [catch {file attributes $page -permissions 0644}]} {
         return {}
     }
     puts "installed: $page"
@@ -237,6 +246,7 @@ proc ::build::Install {args} {
         lassign [InstallPage $place] page more
         WriteFile [file join $target installed] [list page $page \
             directories [concat [dict get $before directories] $fresh $more]]\n
+        file attributes [file join $target installed] -permissions 0644
         if {$place ni [lmap dir $::auto_path {file normalize $dir}]} {
             puts "this tclsh does not look there by itself: set [LibraryPath $place]"
         }

@@ -4,8 +4,9 @@
 
 namespace eval ::build {
     variable serveRoot ""
+    variable serveSecrets {*.key *.p12 *.pfx} ;# a directory with certificates has such
     variable serveCount 0 ;# connections so far
-    variable serveLimits {line 8192 lines 100 idle 30000 stall 60000 requests 1000}
+    variable serveLimits {line 8192 lines 100 idle 30000 stall 60000 requests 1000 unsent 262144}
     variable serveOptions {-port 8443 -address localhost -certfile "" -keyfile "" -cafile ""}
 }
 
@@ -86,6 +87,7 @@ proc ::build::ServeConnection {channel address number} {
             dict incr visit requests
             set keep [expr {[dict get $request keep] && [dict get $visit requests] < [dict get $serveLimits requests]}]
             ServeAnswer $visit $request $keep
+            ServeTurn $channel
         }
     } trap {SERVE} {message} {
         # A mistake is answered, an end is not.
@@ -116,6 +118,16 @@ proc ::build::ServeWait {channel event ms} {
     fileevent $channel $event {}
     if {$how eq "silent"} {
         ServeEnd
+    }
+}
+
+# Between two requests others have their turn; and who does not take what came gets no more.
+proc ::build::ServeTurn {channel} {
+    variable serveLimits
+    after 0 [list ::build::ServeResume [info coroutine] turn]
+    yield
+    while {[chan pending output $channel] > [dict get $serveLimits unsent]} {
+        ServeWait $channel writable [dict get $serveLimits stall]
     }
 }
 
@@ -194,9 +206,11 @@ proc ::build::ServeAnswer {visit request keep} {
 }
 
 # The file or directory of a request, "" if there is none to be shown: names that begin with
-# a dot are not, and nothing outside the directory is, by whatever way a path leads there.
+# a dot and private keys are not, and nothing outside the directory is, by whatever way a path
+# leads there.
 proc ::build::ServeFind {path} {
     variable serveRoot
+    variable serveSecrets
     set bytes ""
     while {[regexp {^([^%]*)%([0-9A-Fa-f]{2})(.*)$} $path - before hex path]} {
         append bytes $before [format %c 0x$hex]
@@ -221,6 +235,11 @@ proc ::build::ServeFind {path} {
     set inside [string trimright $serveRoot /]/
     if {$real ne $serveRoot && ![string equal -length [string length $inside] $inside $real]} {
         return ""
+    }
+    foreach pattern $serveSecrets {
+        if {[string match -nocase $pattern [file tail $real]]} {
+            return ""
+        }
     }
     return [expr {[file type $real] in {file directory} ? $real : ""}]
 }
