@@ -5,6 +5,7 @@
 namespace eval ::build {
     variable serveRoot ""
     variable serveSecrets {*.key *.p12 *.pfx} ;# a directory with certificates has such
+    variable serveKey "" ;# the key in use, whatever its name
     variable serveCount 0 ;# connections so far
     variable serveLimits {line 8192 lines 100 idle 30000 stall 60000 requests 1000 unsent 262144}
     variable serveOptions {-port 8443 -address localhost -certfile "" -keyfile "" -cafile ""}
@@ -13,6 +14,7 @@ namespace eval ::build {
 proc ::build::ServeFiles {args} {
     variable root
     variable serveRoot
+    variable serveKey
     set dir [expr {[llength $args] % 2 ? [lindex $args 0] : "."}]
     set options [ServeOptions [lrange $args [expr {[llength $args] % 2}] end]]
     if {![file isdirectory $dir]} {
@@ -29,6 +31,8 @@ proc ::build::ServeFiles {args} {
         dict set options -keyfile [file join $certs server-ec.key]
         set trust [file join $certs ca.pem]
     }
+    # Without a -keyfile it is in the file of the certificate.
+    set serveKey [ServeResolve [dict get $options [expr {[dict get $options -keyfile] eq "" ? "-certfile" : "-keyfile"}]]]
     set listener [ServeListen $options]
     set port [lindex [fconfigure $listener -sockname] 2]
     puts "https://localhost:$port/ serves $serveRoot; https://localhost:$port/.tls shows your connection"
@@ -211,6 +215,7 @@ proc ::build::ServeAnswer {visit request keep} {
 proc ::build::ServeFind {path} {
     variable serveRoot
     variable serveSecrets
+    variable serveKey
     set bytes ""
     while {[regexp {^([^%]*)%([0-9A-Fa-f]{2})(.*)$} $path - before hex path]} {
         append bytes $before [format %c 0x$hex]
@@ -237,7 +242,7 @@ proc ::build::ServeFind {path} {
         return ""
     }
     foreach pattern $serveSecrets {
-        if {[string match -nocase $pattern [file tail $real]]} {
+        if {$real eq $serveKey || [string match -nocase $pattern [file tail $real]]} {
             return ""
         }
     }
