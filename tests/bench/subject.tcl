@@ -264,7 +264,7 @@ proc Client {how port ca task count bytes version resume} {
         lappend ::options -resume 1
     }
     # 1.x and 2.0 load trust and identity for each connection.
-    if {![string match {[0-9p]*} $how]} {
+    if {$how ne "plain" && ![string match {[0-9]*} $how]} {
         Prepare
     }
     set start [clock microseconds]
