@@ -8,13 +8,13 @@ namespace eval ::build {
     variable benchServers {}
 }
 
-# Starts a server, which prints its port first; returns {port pid pipe}.
+# Starts a server, whose first line has its port first of all numbers; returns {port pid pipe}.
 proc ::build::BenchOpen {command} {
     variable benchPipes
     set pipe [open |[list {*}$command 2>@stderr] r+]
     lappend benchPipes $pipe
     fconfigure $pipe -buffering line
-    if {![string is integer -strict [set port [gets $pipe]]]} {
+    if {![regexp {\d+} [gets $pipe] port]} {
         Fail "the server did not start"
     }
     return [list $port [pid $pipe] $pipe]

@@ -61,16 +61,16 @@ proc ::build::BenchExample {dir example workers} {
     }
     set command [list env TCLLIBPATH=[list [file normalize $dir/package]] [Shell] \
         [file join $root doc examples $example.tcl] $port $root/certs/server-ec.pem $root/certs/server-ec.key $workers]
-    if {$port == 0} {
-        return [BenchOpen $command]
-    }
     set server [BenchOpen $command]
+    if {$port == 0} {
+        return $server
+    }
     # The balancer comes up by itself.
     for {set i 0} {$i < 100 && [catch {close [socket 127.0.0.1 $port]}]} {incr i} {
         after 50
     }
     after 300
-    return [lreplace $server 0 0 $port]
+    return $server
 }
 
 # A process and all that descend from it.
