@@ -195,10 +195,10 @@ proc ::build::Bench {args} {
     file mkdir [file join $root $to]
     WriteFile [file join $root $to bench.json] [BenchJson $about $rows]
     WriteFile [file join $root $to bench.svg] [BenchChart $about $rows]
+    puts "\nwritten: $to/bench.json $to/bench.svg"
     if {$whole} {
         puts [BenchReadme $about $rows]
     }
-    puts "\nwritten: $to/bench.json $to/bench.svg"
     if {[llength $benchFailed]} {
         puts stderr "bench: failed: [join $benchFailed {, }]"
     }

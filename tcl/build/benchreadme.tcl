@@ -29,7 +29,7 @@ namespace eval ::build {
         {the same, as client} calls-read client value {<= 32} {}
         {idle connection of 900, after the handshake} idle-900 quiet value {<= 16} KiB
         {the same, once used both ways} idle-900 used value {<= 34} KiB
-        {CPU of 900 idle connections in 2 s} idle-900 quiet cpu2s {<= 0} s
+        {CPU of 900 idle connections in 2 s} idle-900 quiet cpu2s {<= 0.01} s
         {first connection with the system's trust store} first-system-trust client value {} ms
         {second one, over one with a one-certificate store} second-system-trust client ratio {<= 1.05} {}
         {handshake with 10,000 names, over one with one} names 10000 ratio {<= 1.02} {}
@@ -45,9 +45,8 @@ namespace eval ::build {
 # A value under its bound; in bold, with "missed", where it misses.
 proc ::build::ReadmeBound {value bound} {
     lassign $bound sign limit
-    set text "[BenchNumber $value] ($sign [lindex $bound 1])"
-    # What is printed counts.
-    return [expr {[format "%.2f" $value] $sign $limit ? $text : "**$text, missed**"}]
+    set text "[format %.3f $value] ($sign $limit)"
+    return [expr {($sign eq "<=" ? $value <= $limit : $value >= $limit) ? $text : "**$text, missed**"}]
 }
 
 # The ratio to what the bound of a row names, for the blocking and the event-driven server.
@@ -91,9 +90,10 @@ proc ::build::ReadmeOther {rows} {
     foreach {what case role key bound unit} $readmeOther {
         set value [BenchFind $rows $case tls $role $key]
         if {$value ne ""} {
-            set missed [expr {[llength $bound] && [format %.2f $value] > [lindex $bound 1] ? ", **missed**" : ""}]
+            set missed [expr {[llength $bound] && $value > [lindex $bound 1] ? ", **missed**" : ""}]
+            set number [format [expr {$key eq "value" && $value >= 100 ? "%.0f" : $key eq "value" ? "%.2f" : "%.3f"}] $value]
             set limit [expr {[llength $bound] ? "at most [lindex $bound 1]" : ""}]
-            lappend lines "| [string map {\[ ` \] `} $what] | [string trim "[BenchNumber $value] $unit"]$missed | $limit |"
+            lappend lines "| [string map {\[ ` \] `} $what] | [string trim "$number $unit"]$missed | $limit |"
         }
     }
     return [join $lines \n]
