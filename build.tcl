@@ -243,7 +243,7 @@ recipe soak {?minutes? ?check ...?} {20,000 cycles, 900 idle connections, and ev
 recipe bench {?-peers? ?-rounds=n? ?case ...?} {what TLS costs here, beside bare OpenSSL and others} {
     Use bench
     BenchWords $args
-    Setup base localhost test bench valgrind
+    Setup base localhost test bench valgrind {*}[expr {"-peers" in $args ? "benchpeers" : ""}]
     return [Bench {*}$args]
 }
 

@@ -2,72 +2,55 @@
 
 # Handshakes of a server with one name and with 10,000, interleaved.
 proc ::build::BenchNames {dir subjects} {
-    variable root
     variable benchRounds
-    set command [dict get $subjects tls]
-    set servers {}
-    set result {}
-    try {
-        foreach count {1 10000} {
-            set ::env(BENCH_NAMES) $count
-            set pipe [open |[list {*}$command server $root/certs/server-ec.pem $root/certs/server-ec.key 2>@stderr] r+]
-            lappend servers $count [list [gets $pipe] [pid $pipe] $pipe]
-            unset ::env(BENCH_NAMES)
-        }
-        for {set round 0} {$round < $benchRounds} {incr round} {
-            dict for {count server} $servers {
-                set case {h 300 0 tls1.3 0 server-ec}
-                lappend figures($count) [BenchFigure [BenchRun [dict get $subjects bare] $server $case] $case server]
-            }
-        }
-    } finally {
-        dict for {count server} $servers {
-            catch {exec kill [lindex $server 1]}
-            catch {close [lindex $server 2]}
-        }
-    }
     foreach count {1 10000} {
-        set value [Median $figures($count)]
-        set ratio [expr {$value / [Median $figures(1)]}]
-        puts [format "%-14s %-12s %-7s %10.3f  ms CPU a handshake, spread %.1f%%, ratio %.3f" names tls $count $value \
-            [Spread $figures($count)] $ratio]
-        lappend result [dict create case names subject tls role $count value $value spread [Spread $figures($count)] ratio $ratio]
+        set server($count) [BenchServe [list env BENCH_NAMES=$count {*}[dict get $subjects tls]]]
     }
-    return $result
+    set case {h 300 0 tls1.3 0}
+    for {set round 0} {$round < $benchRounds} {incr round} {
+        foreach count {1 10000} {
+            lappend figures($count) [lindex [BenchFigures [BenchRun [dict get $subjects bare] $server($count) $case] $case server] 0]
+        }
+    }
+    return [lmap count {1 10000} {
+        BenchRow names tls $count $figures($count) "ms CPU/handshake" \
+            [list ratio [expr {[Median $figures($count)] / [Median $figures(1)]}]]
+    }]
 }
 
-# Handshakes a second that two clients at once get from the examples with 1 and 2 workers.
+# Handshakes a second that two clients at once get from the examples with 1 and 2 workers,
+# interleaved, and what one costs the server with all its processes.
 proc ::build::BenchScale {dir subjects} {
-    variable root
     variable benchRounds
     set result {}
     foreach example {threaded-server preforked-server} {
         if {$example eq "preforked-server" && [auto_execok haproxy] eq ""} {
-            puts "scale          haproxy is not installed: not measured"
+            puts "scale: haproxy is not there: not measured"
             continue
         }
+        array unset rates
+        array unset costs
         foreach workers {1 2} {
-            lassign [BenchExample $dir $example $workers] pipe port
-            try {
-                set rates {}
-                for {set round 0} {$round < $benchRounds} {incr round} {
-                    lappend rates [BenchCrowd [dict get $subjects bare] $port 2 200]
-                }
-            } finally {
-                # One ends with its standard input, and takes the balancer along.
-                if {$example eq "threaded-server"} {
-                    exec kill [pid $pipe]
-                }
-                catch {close $pipe}
+            set server($workers) [BenchExample $dir $example $workers]
+        }
+        for {set round 0} {$round < $benchRounds} {incr round} {
+            foreach workers {1 2} {
+                lassign [BenchCrowd [dict get $subjects bare] $server($workers) 2 200] rate cost
+                lappend rates($workers) $rate
+                lappend costs($workers) $cost
             }
-            puts [format "%-14s %-12s %-18s %7.0f  handshakes/s, spread %.1f%%" scale tls "$example $workers" [Median $rates] [Spread $rates]]
-            lappend result [dict create case scale subject tls role "$example $workers" value [Median $rates] spread [Spread $rates]]
+        }
+        foreach workers {1 2} {
+            lappend result [BenchRow scale tls "$example $workers" $rates($workers) handshakes/s \
+                [list serverCpu [Median $costs($workers)] cpuUnit ms/handshake]]
+            # One ends with its standard input, and takes the balancer along.
+            BenchClose $server($workers) [expr {$example eq "threaded-server" ? "kill" : "gently"}]
         }
     }
     return $result
 }
 
-# Starts an example as a server; returns {pipe port}.
+# Starts an example as a server; returns {port pid pipe}.
 proc ::build::BenchExample {dir example workers} {
     variable root
     set port 0
@@ -76,33 +59,52 @@ proc ::build::BenchExample {dir example workers} {
         set port [lindex [fconfigure $listener -sockname] 2]
         close $listener
     }
-    set ::env(TCLLIBPATH) [list [file normalize $dir/package]]
-    set pipe [open |[list [Shell] [file join $root doc examples $example.tcl] $port $root/certs/server-ec.pem \
-        $root/certs/server-ec.key $workers 2>@stderr] r+]
-    unset ::env(TCLLIBPATH)
-    set line [gets $pipe]
+    set command [list env TCLLIBPATH=[list [file normalize $dir/package]] [Shell] \
+        [file join $root doc examples $example.tcl] $port $root/certs/server-ec.pem $root/certs/server-ec.key $workers]
+    set server [BenchOpen $command]
     if {$port == 0} {
-        return [list $pipe $line]
+        return $server
     }
     # The balancer comes up by itself.
     for {set i 0} {$i < 100 && [catch {close [socket 127.0.0.1 $port]}]} {incr i} {
         after 50
     }
     after 300
-    return [list $pipe $port]
+    return $server
 }
 
-# So many clients at once, each with so many handshakes; returns handshakes a second.
-proc ::build::BenchCrowd {client port clients count} {
-    variable root
-    set start [clock microseconds]
+# A process and all that descend from it.
+proc ::build::BenchFamily {pid} {
+    foreach file [glob /proc/\[0-9\]*/stat] {
+        # The name in parentheses may contain anything.
+        if {![catch {ReadFile $file} text] && [regexp {^(\d+) \(.*\) \S+ (\d+)} $text - child parent]} {
+            lappend children($parent) $child
+        }
+    }
+    set family [list $pid]
+    for {set i 0} {$i < [llength $family]} {incr i} {
+        set one [lindex $family $i]
+        if {[info exists children($one)]} {
+            lappend family {*}$children($one)
+        }
+    }
+    return $family
+}
+
+# So many clients at once, each with so many handshakes; returns handshakes a second, by the
+# clients' clocks, which start when they are ready, and the server's CPU for one, in ms.
+proc ::build::BenchCrowd {client server clients count} {
+    set family [BenchFamily [lindex $server 1]]
+    set before [BenchCpu $family]
     set pipes {}
     for {set i 0} {$i < $clients} {incr i} {
-        lappend pipes [open |[list {*}$client client $port $root/certs/ca.pem h $count 0 tls1.3 0 2>@stderr]]
+        lappend pipes [open |[list {*}[BenchClient $client [lindex $server 0] [list h $count 0 tls1.3 0]] 2>@stderr]]
     }
+    set rate 0
     foreach pipe $pipes {
-        gets $pipe
+        set seconds [lindex [gets $pipe] 0]
         close $pipe
+        set rate [expr {$rate + $count / $seconds}]
     }
-    return [expr {$clients * $count * 1e6 / ([clock microseconds] - $start)}]
+    return [list $rate [expr {1000.0 * ([BenchCpu $family] - $before) / ($clients * $count)}]]
 }

@@ -31,6 +31,10 @@ lint | cppcheck, static analysis | have cppcheck | cppcheck | cppcheck | cppchec
 valgrind | valgrind, finds memory errors | have valgrind && symbols | valgrind libc6-dbg | valgrind | valgrind musl-dbg | valgrind debuginfod |
 bench | wrk, loads an HTTPS server | have wrk || elsewhere | wrk | | | |
 bench | strace, counts system calls | have strace | strace | strace | strace | strace |
+benchpeers | haproxy, a balancer | have haproxy || exists /usr/sbin/haproxy | haproxy | haproxy | haproxy | haproxy | haproxy
+benchpeers | tcl-tls, to compare with | relative || elsewhere | tcl-tls | | | |
+benchpeers | python3, to compare with | have python3 | python3 | python3 | python3 | python | python
+benchpeers | node, to compare with | have node | nodejs | nodejs | nodejs | nodejs | node
 matrix | debootstrap, makes trees of other releases | have debootstrap || elsewhere | debootstrap | | | |
 peers | nginx, a server to test against | have nginx || exists /usr/sbin/nginx | nginx | nginx | nginx | nginx | nginx
 peers | curl, a client to test against | have curl | curl | curl | curl | curl | curl
