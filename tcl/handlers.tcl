@@ -62,12 +62,16 @@ proc ::tls::Progress {channel major minor} {
     variable noted
     upvar #0 ::tls::$channel progress
     if {![info exists progress] && [lappend noted $channel; llength $noted] > 100} {
+        set left {}
         foreach name $noted {
             if {[chan names $name] eq ""} {
                 unset -nocomplain ::tls::$name
             }
+            if {[info exists ::tls::$name] || $name eq $channel} {
+                lappend left $name
+            }
         }
-        set noted [lmap name $noted {expr {[info exists ::tls::$name] || $name eq $channel ? $name : [continue]}}]
+        set noted $left
     }
     set progress($major) $minor
 }
@@ -127,9 +131,9 @@ proc ::tls::AskPassword {prefix rwflag size} {
         }
         return [uplevel #0 [list {*}$prefix {*}$words]]
     }
-    try {
-        return [uplevel #0 [list {*}$prefix {*}$words]]
-    } trap {TCL WRONGARGS} {} {
+    set code [catch {uplevel #0 [list {*}$prefix {*}$words]} answer details]
+    if {$code == 1 && [string match "TCL WRONGARGS*" [dict get $details -errorcode]]} {
         return [uplevel #0 $prefix]
     }
+    return -options $details $answer
 }

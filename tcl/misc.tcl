@@ -16,7 +16,8 @@ proc ::tls::misc {subcommand args} {
     }
     set days 365
     set serial ""
-    set subject {}
+    # As text, the last first (RFC 4514 2.1): the order is the one that the 1.x line gave, whatever that of the list.
+    set subject [dict create emailAddress {} CN {} OU {} O {} L {} ST {} C {}]
     if {[catch {llength $info} count] || $count % 2} {
         return -code error -errorcode {TLS CONFIG info {names and values must come in pairs}} \
             "bad info \"$info\": names and values must come in pairs"
@@ -29,15 +30,21 @@ proc ::tls::misc {subcommand args} {
         switch -exact -- $name {
             days { set days $value }
             serial { set serial [HexSerial $value] }
-            Email { lappend subject "emailAddress=[EscapeName $value]" }
-            default { lappend subject "$name=[EscapeName $value]" }
+            Email { dict set subject emailAddress $value }
+            default { dict set subject $name $value }
         }
     }
     if {[catch {x509 key -type rsa -bits $bits} key]} {
         set message [string map {{"-bits"} {"bits"}} $key]
         return -code error -errorcode [list TLS CONFIG bits $message] $message
     }
-    set options [list -subject [join $subject ,] -key $key -days $days]
+    set parts {}
+    dict for {name value} $subject {
+        if {$value ne ""} {
+            lappend parts "$name=[EscapeName $value]"
+        }
+    }
+    set options [list -subject [join $parts ,] -key $key -days $days]
     if {$serial ne ""} {
         lappend options -serial $serial
     }
@@ -70,12 +77,12 @@ proc ::tls::EscapeName {value} {
 proc ::tls::WriteFile {path permissions text} {
     set path [file join [pwd] $path]
     set file [open $path {WRONLY CREAT TRUNC} $permissions]
-    try {
+    set code [catch {
         if {[file isfile $path] && $permissions == 0600} {
             file attributes $path -permissions $permissions
         }
         puts -nonewline $file $text
-    } finally {
-        close $file
-    }
+    } message details]
+    close $file
+    return -options $details $message
 }

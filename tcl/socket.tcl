@@ -192,9 +192,7 @@ proc ::tls::Connect {parts} {
         lappend options -verifyname [list $name]
     }
     set channel [uplevel #0 [list {*}[SocketWords [dict get $parts socket] $host] $host $port]]
-    try {
-        ::tls::import $channel {*}$options
-    } on error {message details} {
+    if {[catch {::tls::import $channel {*}$options} message details]} {
         catch {close $channel}
         return -options [dict incr details -level] $message
     }
@@ -213,10 +211,11 @@ proc ::tls::Listen {parts} {
 # One connection of a listener: TLS is stacked, the handshake not yet done. Whatever
 # goes wrong ends this connection alone and is reported in the background.
 proc ::tls::Accept {options command channel address port} {
-    try {
+    set code [catch {
         ::tls::import $channel {*}$options -server 1
         uplevel #0 [list {*}$command $channel $address $port]
-    } on error {message details} {
+    } message details]
+    if {$code == 1} {
         catch {close $channel}
         return -options [dict incr details -level] $message
     }
