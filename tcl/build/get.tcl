@@ -23,7 +23,10 @@ proc ::build::Get {args} {
         Fail [Usage]
     }
     set url [lindex $urls 0]
-    if {![string match -nocase https://?* $url]} {
+    if {[string equal -nocase https:// $url]} {
+        Fail "\"$url\" names no host"
+    }
+    if {![string match -nocase https://* $url]} {
         Fail "\"$url\" does not begin with https://: without TLS nothing is fetched"
     }
     lappend ::auto_path $root
