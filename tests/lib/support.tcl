@@ -310,12 +310,19 @@ proc ::support::Port {listener} {
     return [lindex [fconfigure $listener -sockname] 2]
 }
 
-# A TCP port that nobody listens on.
+# A TCP port that nobody listens on, below those the system gives by itself: nobody takes it
+# before the caller does, and no two calls of a process have the same.
 proc ::support::FreePort {} {
-    set listener [socket -server {apply {args {}}} -myaddr 127.0.0.1 0]
-    set port [Port $listener]
-    close $listener
-    return $port
+    variable given
+    while 1 {
+        set port [expr {10000 + int(rand() * 22000)}]
+        if {[info exists given($port)] || [catch {socket -server {apply {args {}}} -myaddr 127.0.0.1 $port} listener]} {
+            continue
+        }
+        close $listener
+        set given($port) 1
+        return $port
+    }
 }
 
 # TLS over Tcp: {client server}. -client, -server: options added to those of a pair that
