@@ -10,6 +10,7 @@ namespace eval ::tls::Probe {
     variable versionNumbers {ssl3 0x0300 tls1 0x0301 tls1.1 0x0302 tls1.2 0x0303 tls1.3 0x0304}
     variable flightLimit 131072 ;# bytes of a server's first flight
     variable recordLimit 300 ;# records of it: even those of 512 bytes (RFC 6066 4) are fewer
+    variable messageLimit 64 ;# messages of it: RFC 5246 7.3 has six
     variable alertNames {0 close_notify 10 unexpected_message 20 bad_record_mac 22 record_overflow 40 handshake_failure
         42 bad_certificate 43 unsupported_certificate 44 certificate_revoked 45 certificate_expired 46 certificate_unknown
         47 illegal_parameter 48 unknown_ca 49 access_denied 50 decode_error 51 decrypt_error 70 protocol_version
@@ -88,7 +89,7 @@ proc ::tls::Probe::HelloExtensions {hello is13} {
 # closed, silent, notls (no TLS at all), or bad (TLS, but wrong). isWhole: read on behind
 # the server's hello, to the end of the flight.
 proc ::tls::Probe::NewAnswer {isWhole} {
-    return [dict create data "" handshake "" size 0 records 0 isWhole $isWhole outcome "" version "" cipher "" compression 0 extensions {} \
+    return [dict create data "" handshake "" size 0 records 0 messages 0 isWhole $isWhole outcome "" version "" cipher "" compression 0 extensions {} \
         group "" dhbits 0 certificates {} staple 0 clientAuth 0 alert "" text ""]
 }
 
@@ -149,11 +150,18 @@ proc ::tls::Probe::Printable {bytes {limit 100}} {
 
 proc ::tls::Probe::DigestMessages {answerName} {
     upvar 1 $answerName answer
+    variable messageLimit
     while {[dict get $answer outcome] eq "" && [string length [dict get $answer handshake]] >= 4} {
         set data [dict get $answer handshake]
         binary scan $data cucuSu type high low
         set length [expr {($high << 16) | $low}]
         if {[string length $data] < 4 + $length} {
+            return
+        }
+        dict incr answer messages
+        if {[dict get $answer messages] > $messageLimit} {
+            dict set answer outcome bad
+            dict set answer text "more than $messageLimit messages before the end of the server's first flight"
             return
         }
         dict set answer handshake [string range $data 4+$length end]
