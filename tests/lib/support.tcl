@@ -311,11 +311,11 @@ proc ::support::Port {listener} {
 }
 
 # A TCP port that nobody listens on, below those the system gives by itself: nobody takes it
-# before the caller does, and no two calls of a process have the same.
+# before the caller does, and no two calls of a process have the same. rand() is the tests' own.
 proc ::support::FreePort {} {
     variable given
     while 1 {
-        set port [expr {10000 + int(rand() * 22000)}]
+        set port [expr {10000 + ([pid] * 7919 + [clock microseconds]) % 22000}]
         if {[info exists given($port)] || [catch {socket -server {apply {args {}}} -myaddr 127.0.0.1 $port} listener]} {
             continue
         }
@@ -442,6 +442,16 @@ proc ::support::Memory {} {
 }
 
 # ---- other processes
+
+# The words that start this tclsh with variables of the environment, words name=value, and what
+# is preloaded in this process.
+proc ::support::Tclsh {args} {
+    variable preload
+    if {$preload ne ""} {
+        lappend args LD_PRELOAD=$preload
+    }
+    return [list env {*}$args [info nameofexecutable]]
+}
 
 # Starts a Tcl script in a process of its own, with this file and the package loaded.
 # The script has the words in the list `words`. Returns a channel to its stdin and from
