@@ -6,15 +6,23 @@ namespace eval ::build {
     variable benchPipes {}
     # Those that a case keeps for its rounds: {command style certificate} -> server.
     variable benchServers {}
+    # True once the server that begins has said something.
+    variable benchSaid 0
 }
 
 # Starts a server, whose first line has its port first of all numbers; returns {port pid pipe}.
 proc ::build::BenchOpen {command} {
     variable benchPipes
+    variable benchSaid
     set pipe [open |[list {*}$command 2>@stderr] r+]
     lappend benchPipes $pipe
     fconfigure $pipe -buffering line
-    if {![regexp {\d+} [gets $pipe] port]} {
+    set timer [after 60000 {set ::build::benchSaid 0}]
+    fileevent $pipe readable {set ::build::benchSaid 1}
+    vwait ::build::benchSaid
+    after cancel $timer
+    fileevent $pipe readable {}
+    if {!$benchSaid || ![regexp {\d+} [gets $pipe] port]} {
         Fail "the server did not start"
     }
     return [list $port [pid $pipe] $pipe]
