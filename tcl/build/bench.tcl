@@ -81,7 +81,7 @@ proc ::build::BenchCompile {dir} {
     variable root
     set flags {-lssl -lcrypto}
     catch {set flags [exec pkg-config --cflags --libs libssl libcrypto]}
-    exec cc -O2 -o [file join $dir peer] [file join $root tests bench peer.c] {*}$flags
+    exec cc -O2 -o [file join $dir peer] -pthread [file join $root tests bench peer.c] {*}$flags
     Use package
     MakePackage [file join $dir package] release
 }

@@ -8,49 +8,79 @@ proc ::build::BenchScript {dir name args} {
 }
 
 # Memory and CPU of N connections that do nothing: quiet after the handshake, and used
-# once in both directions.
+# once in both directions. Memory hardly differs between rounds: three are enough.
 proc ::build::BenchIdle {dir subjects count} {
     variable benchRounds
-    set result {}
-    foreach use {quiet used} {
-        set kept {}
-        set cpus {}
-        for {set round 0} {$round < min(3, $benchRounds)} {incr round} {
-            lassign [BenchIdleRun $dir $subjects $count $use] memory cpu
-            lappend kept $memory
-            lappend cpus $cpu
+    set found {}
+    for {set round 0} {$round < min(3, $benchRounds)} {incr round} {
+        dict for {subject command} $subjects {
+            if {[string match *-events $subject]} {
+                continue
+            }
+            foreach {use memory cpu} [BenchIdleRun $dir $subject $command $count] {
+                dict lappend found [list $subject $use memory] $memory
+                dict lappend found [list $subject $use cpu] $cpu
+            }
         }
-        lappend result [BenchRow idle-$count tls $use $kept "KiB/connection" [list cpu2s [Median $cpus]]]
+    }
+    set rows {}
+    foreach {key kept} $found {
+        lassign $key subject use what
+        if {$what eq "memory"} {
+            set ratio [expr {[Median $kept] / [Median [dict get $found [list bare $use memory]]]}]
+            lappend rows [BenchRow idle-$count $subject $use $kept "KiB/connection" \
+                [list cpu2s [Median [dict get $found [list $subject $use cpu]]] ratio $ratio]]
+        }
+    }
+    return $rows
+}
+
+# One run: {use KiB/connection seconds-of-CPU-in-2-s ...}. What can, serves by events; else with a
+# thread for each connection.
+proc ::build::BenchIdleRun {dir subject command count} {
+    set styles {bare threads python threads node server}
+    set style [expr {[dict exists $styles $subject] ? [dict get $styles $subject] : "events"}]
+    lassign [BenchServe $command $style] port pid
+    set client [BenchScript $dir idle [file join $dir ca.pem] $port]
+    if {$subject eq "plain"} {
+        lset client 2 plain
+    }
+    set pipe [open |[list {*}$client 2>@stderr] r+]
+    fconfigure $pipe -buffering line
+    set result {}
+    try {
+        # The first ones pay for what all share.
+        BenchAsk $pipe "open 20"
+        BenchAsk $pipe use
+        set before [BenchResident $pid]
+        foreach {use words} [list quiet "open $count" used use] {
+            BenchAsk $pipe $words
+            set memory [expr {([BenchResident $pid] - $before) / double($count)}]
+            set cpu [BenchCpu $pid]
+            after 2000
+            lappend result $use $memory [expr {[BenchCpu $pid] - $cpu}]
+        }
+    } finally {
+        catch {exec kill [pid $pipe]}
+        catch {close $pipe}
+        BenchStop
     }
     return $result
 }
 
-# One run: {KiB/connection, seconds of CPU in 2 s}.
-proc ::build::BenchIdleRun {dir subjects count use} {
-    variable root
-    set server [BenchServe [dict get $subjects tls] events]
-    lassign $server port pid pipe
-    set client [open |[list {*}[BenchScript $dir idle $root/certs/ca.pem $port] 2>@stderr] r+]
-    fconfigure $client -buffering line
-    try {
-        # The first ones pay for what all share.
-        foreach more [list 20 $count] {
-            puts $client "$more $use"
-            if {[gets $client] ne "done"} {
-                Fail "the client went away"
-            }
-            puts $pipe memory
-            lappend memory [gets $pipe]
-        }
-        set cpu [BenchCpu $pid]
-        after 2000
-        set cpu [expr {[BenchCpu $pid] - $cpu}]
-    } finally {
-        catch {exec kill [pid $client]}
-        catch {close $client}
-        BenchClose $server
+proc ::build::BenchAsk {pipe words} {
+    puts $pipe $words
+    if {[gets $pipe] ne "done"} {
+        Fail "the client went away"
     }
-    return [list [expr {([lindex $memory 1] - [lindex $memory 0]) / double($count)}] $cpu]
+}
+
+# KiB of resident memory.
+proc ::build::BenchResident {pid} {
+    if {![regexp {VmRSS:\s+(\d+) kB} [ReadFile /proc/$pid/status] - kilobytes]} {
+        Fail "/proc/$pid/status does not tell the memory"
+    }
+    return $kilobytes
 }
 
 # Bytes that a context and a name in a map keep.
@@ -123,7 +153,7 @@ proc ::build::BenchHttps {dir} {
         return {}
     }
     lassign [BenchOpen [BenchScript $dir https $root/certs]] port pid
-    for {set round 0} {$round < min(3, $benchRounds)} {incr round} {
+    for {set round 0} {$round < $benchRounds} {incr round} {
         foreach {role words} {keep-alive {} one-shot {-H {Connection: close}}} {
             set cpu [BenchCpu $pid]
             set output [exec wrk -t1 -c20 -d2s {*}$words https://127.0.0.1:$port/ 2>@1]

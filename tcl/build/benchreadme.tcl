@@ -18,6 +18,8 @@ namespace eval ::build {
         {the same from a file, as client} upload-file client {}
         {6-byte round trips, as server, /s} round-trips server {>= 0.8 plain}
         {the same, as client} round-trips client {>= 0.8 plain}
+        {idle connection of 900, after the handshake, KiB} idle-900 quiet {}
+        {the same, once used both ways} idle-900 used {}
     }
     variable readmeColumns {
         bare {bare OpenSSL in C} plain {plain Tcl, no TLS} tls tls tls-events {tls, event-driven} tls-1.7.22 {tcl-tls 1.7.22}

@@ -2,6 +2,7 @@
  * with OpenSSL alone what the Tcl programs beside this file do with the package.
  *
  *   peer server cert key            prints its port; one connection after the other
+ *   peer threads cert key           the same with a thread for each connection
  *   peer client port ca task count bytes version resume
  *   peer version                    prints that of OpenSSL
  *
@@ -18,6 +19,7 @@
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,7 +160,19 @@ static int Accept(int listener)
     }
 }
 
-static void Server(const char *certificate, const char *key)
+/* One connection to its end. */
+static void *ServeOne(void *given)
+{
+    SSL *ssl = given;
+    int fd = SSL_get_fd(ssl);
+
+    Serve(ssl);
+    SSL_free(ssl);
+    close(fd);
+    return NULL;
+}
+
+static void Server(const char *certificate, const char *key, int isThreaded)
 {
     SSL_CTX *context = NewContext(TLS_server_method());
     struct sockaddr_in address = {0};
@@ -181,10 +195,13 @@ static void Server(const char *certificate, const char *key)
     fflush(stdout);
     while ((fd = Accept(listener)) >= 0) {
         SSL *ssl = NewConnection(context, fd);
+        pthread_t thread;
         SetNoDelay(fd);
-        Serve(ssl);
-        SSL_free(ssl);
-        close(fd);
+        if (!isThreaded) {
+            ServeOne(ssl);
+        } else if (pthread_create(&thread, NULL, ServeOne, ssl) != 0 || pthread_detach(thread) != 0) {
+            Die("thread");
+        }
     }
     SSL_CTX_free(context);
     close(listener);
@@ -315,8 +332,8 @@ static void Client(char **words)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
-    if (argc == 4 && strcmp(argv[1], "server") == 0) {
-        Server(argv[2], argv[3]);
+    if (argc == 4 && (strcmp(argv[1], "server") == 0 || strcmp(argv[1], "threads") == 0)) {
+        Server(argv[2], argv[3], strcmp(argv[1], "threads") == 0);
     } else if (argc == 9 && strcmp(argv[1], "client") == 0) {
         Client(argv + 2);
     } else if (argc == 2 && strcmp(argv[1], "version") == 0) {

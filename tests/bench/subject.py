@@ -1,11 +1,13 @@
 """A Python program under measurement: the counterpart of peer.c, the same words and output.
 
-python3 subject.py server cert key
+python3 subject.py server cert key      one connection after the other
+python3 subject.py threads cert key     a thread for each
 python3 subject.py client port ca task count bytes version resume
 """
 import socket
 import ssl
 import sys
+import threading
 import time
 
 BLOCK = b"0123456789abcdef" * 4096
@@ -43,20 +45,27 @@ def serve(channel):
             channel.sendall(b"ok\n")
 
 
-def server(certificate, key):
+def serve_one(context, plain):
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        with context.wrap_socket(plain, server_side=True) as channel:
+            serve(channel)
+            finish(channel)
+    except (OSError, ssl.SSLError):
+        pass
+
+
+def server(style, certificate, key):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     print(listener.getsockname()[1], flush=True)
     while True:
         plain, _ = listener.accept()
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            with context.wrap_socket(plain, server_side=True) as channel:
-                serve(channel)
-                finish(channel)
-        except (OSError, ssl.SSLError):
-            pass
+        if style == "threads":
+            threading.Thread(target=serve_one, args=(context, plain), daemon=True).start()
+        else:
+            serve_one(context, plain)
 
 
 def task(channel, name, count):
@@ -97,7 +106,7 @@ def client(port, ca, name, count, size, version, resume):
     print("%.6f %.6f %d" % (time.monotonic() - start, time.process_time() - cpu, resumed))
 
 
-if sys.argv[1] == "server":
-    server(*sys.argv[2:])
+if sys.argv[1] in ("server", "threads"):
+    server(*sys.argv[1:])
 else:
     client(*sys.argv[2:])

@@ -280,15 +280,7 @@ proc Client {how port ca task count bytes version resume} {
     puts [format "%.6f %.6f %d" [expr {([clock microseconds] - $start) / 1e6}] [expr {[Cpu] - $cpu}] $resumed]
 }
 
-# ---- idle connections: this process is the server; "quiet" after the handshake, "used"
-# after a line each way. Prints KiB of resident memory per connection.
-
-proc Resident {} {
-    set file [open /proc/self/statm]
-    set pages [lindex [gets $file] 1]
-    close $file
-    return [expr {$pages * 4}]
-}
+# ---- what was asked for
 
 set settings {}
 if {[info exists env(BENCH_SETTINGS)]} {
@@ -303,12 +295,7 @@ switch -exact -- $what {
         set listener [Listen $how [expr {$what eq "events" ? "AcceptEvents" : "Accept"}] {*}$argv]
         puts [lindex [fconfigure $listener -sockname] 2]
         flush stdout
-        fileevent stdin readable {
-            switch -exact -- [gets stdin] {
-                memory { puts [Resident]; flush stdout }
-                default { exit }
-            }
-        }
+        fileevent stdin readable exit
         vwait forever
     }
     client {
