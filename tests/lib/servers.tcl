@@ -181,4 +181,29 @@ proc ::servers::postgres {port isOn name} {
     append settings "ssl = [expr {$isOn ? "on" : "off"}]\nssl_cert_file = '$base/server.pem'\nssl_key_file = '$base/server.key'\n"
     tcllib::Config $name.run/data/postgresql.conf $settings
     tcllib::Server $port setpriv {*}[As postgres {*}[::programs::Command postgres] -D $base/data]
+    AwaitPostgres $port
+}
+
+# PostgreSQL listens before it serves: until then it refuses everybody with 57P03 (cannot_connect_now).
+proc ::servers::AwaitPostgres {port} {
+    ::support::Until {[::servers::PostgresAnswer $port] ni {{} 57P03}} 20000
+}
+
+# The SQLSTATE with which it refuses somebody without TLS, R where it asks for a login, "" without an answer.
+proc ::servers::PostgresAnswer {port} {
+    set answer ""
+    catch {
+        set channel [socket 127.0.0.1 $port]
+        fconfigure $channel -translation binary
+        set parameters "user\0tom\0database\0postgres\0\0"
+        puts -nonewline $channel [binary format IIa* [expr {[string length $parameters] + 8}] 0x30000 $parameters]
+        flush $channel
+        binary scan [read $channel 5] aI type size
+        set answer $type
+        if {$type eq "E"} {
+            set answer [string range [lsearch -inline [split [read $channel [expr {$size - 4}]] \0] C?????] 1 end]
+        }
+    }
+    catch {close $channel}
+    return $answer
 }
