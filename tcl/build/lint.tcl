@@ -12,7 +12,7 @@ namespace eval ::build {
         {\mTcl_(NR)?(Global)?(Var)?Eval\w*\s*\(} callback "evaluates Tcl: only room callback does"
         {\mSSL_(read|write|peek|accept|connect|do_handshake|shutdown)(_ex|_early_data)?\s*\(} pump
             "drives the SSL: only room pump does"
-        {\m(ckalloc|ckrealloc|attemptckalloc|attemptckrealloc|Tcl_Alloc|Tcl_Realloc|Tcl_AttemptAlloc)\s*\(} {event stacklater}
+        {\m(ckalloc|ckrealloc|attemptckalloc|attemptckrealloc|Tcl_Alloc|Tcl_Realloc|Tcl_AttemptAlloc)\s*\(} {eventqueue stacklater}
             "memory of Tcl's allocator hides errors from every checker: use MemAlloc and the like (but an event of Tcl's queue must come from it, and who waits must be told)"
     }
 }
