@@ -13,8 +13,8 @@ namespace eval ::build {
         full-rsa-1.2 {h 150 0 tls1.2 0 server-rsa}       {ms CPU/handshake}
         resumed      {h 300 0 tls1.3 1 server-ec}        {ms CPU/handshake}
         resumed-1.2  {h 300 0 tls1.2 1 server-ec}        {ms CPU/handshake}
-        download     {d 1 200000000 tls1.3 0 server-ec}  {MB/s}
-        upload       {u 1 200000000 tls1.3 0 server-ec}  {MB/s}
+        download     {d 1 500000000 tls1.3 0 server-ec}  {MB/s}
+        upload       {u 1 500000000 tls1.3 0 server-ec}  {MB/s}
         download-64k {d 1 200000000 tls1.3 0 server-ec}  {MB/s}
         upload-64k   {u 1 200000000 tls1.3 0 server-ec}  {MB/s}
         download-file {d 1 200000000 tls1.3 0 server-ec} {MB/s}

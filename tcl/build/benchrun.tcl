@@ -232,7 +232,7 @@ proc ::build::BenchCaseRows {name case unit runs failures} {
         set figures [lmap run $list {BenchFigures $run $own $role}]
         set values [lmap figure $figures {lindex $figure 0}]
         set row [dict create case $name subject $subject role $role value [Median $values] unit $unit spread [Spread $values] \
-            rounds [llength $list] operations $operations serverCpu [Median [lmap figure $figures {lindex $figure 1}]] \
+            rounds [llength $list] values $values operations $operations serverCpu [Median [lmap figure $figures {lindex $figure 1}]] \
             clientCpu [Median [lmap figure $figures {lindex $figure 2}]] cpuUnit $cpuUnit]
         if {[lindex $case 4]} {
             # The least of all rounds.
@@ -244,11 +244,12 @@ proc ::build::BenchCaseRows {name case unit runs failures} {
         lassign $key subject role
         lappend rows [dict create case $name subject $subject role $role failed $message]
     }
-    set rows [lmap row $rows {BenchRatios $row $rows}]
+    set rows [lmap row $rows {dict remove [BenchRatios $row $rows] values}]
     return [concat [lsearch -all -inline -index 5 $rows server] [lsearch -all -inline -index 5 $rows client]]
 }
 
-# A row with its ratios to the bare peer, and to a plain socket where both do the same.
+# A row with its ratios to the bare peer, and to a plain socket where both do the same: medians of the
+# rounds' own, since the two of a round ran one after the other, while the machine's mood was the same.
 proc ::build::BenchRatios {row rows} {
     set subject [dict get $row subject]
     set plain [expr {[string match *-events $subject] ? "plain-events" : "plain"}]
@@ -257,9 +258,9 @@ proc ::build::BenchRatios {row rows} {
         if {[dict exists $row failed] || ($other ne "bare" && [string match *handshake* [dict get $row unit]])} {
             continue
         }
-        set base [BenchFind $rows [dict get $row case] $other [dict get $row role]]
-        if {$base ne ""} {
-            dict set row $key [expr {[dict get $row value] / $base}]
+        set bases [BenchFind $rows [dict get $row case] $other [dict get $row role] values]
+        if {[llength $bases]} {
+            dict set row $key [Median [lmap value [dict get $row values] base $bases {expr {$value / $base}}]]
         }
     }
     return $row
