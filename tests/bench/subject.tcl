@@ -46,20 +46,20 @@ proc Named {count certificate key} {
 
 # Bulk data out and in by fcopy, where BENCH_FILE says so; true if it was done.
 proc CopyOut {channel bytes} {
-    if {![info exists ::env(BENCH_FILE)]} {
+    if {$::bulk eq ""} {
         return 0
     }
-    set file [open $::env(BENCH_FILE) rb]
+    set file [open $::bulk rb]
     fcopy $file $channel -size $bytes
     close $file
     return 1
 }
 
 proc CopyIn {channel bytes} {
-    if {![info exists ::env(BENCH_FILE)]} {
+    if {$::bulk eq ""} {
         return 0
     }
-    set file [open $::env(BENCH_FILE).copy wb]
+    set file [open $::bulk.copy wb]
     set got [fcopy $channel $file -size $bytes]
     close $file
     if {$got != $bytes} {
@@ -285,6 +285,11 @@ proc Client {how port ca task count bytes version resume} {
 set settings {}
 if {[info exists env(BENCH_SETTINGS)]} {
     set settings $env(BENCH_SETTINGS)
+}
+# Here once: each look at env goes through the whole environment.
+set bulk ""
+if {[info exists env(BENCH_FILE)]} {
+    set bulk $env(BENCH_FILE)
 }
 # Bytes, as what is read from a file is.
 set block [binary format a* [string repeat "0123456789abcdef" 4096]]
